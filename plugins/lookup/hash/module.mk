@@ -1,0 +1,6 @@
+plugin_lookup_hash_SOURCES = plugins/lookup/hash/lookup_hash.c plugins/lookup/hash/lookup_hash.h \
+	plugins/lookup/hash/lookup_hash_build.c
+plugin_lookup_hash_CFLAGS = $(GDBM_CFLAGS)
+plugin_lookup_hash_LIBS = $(GDBM_LIBS)
+plugin_lookup_hash_TESTS = plugins/lookup/hash/test_lookup_hash.c
+# needs: gdbm=gdbm.h:-lgdbm
