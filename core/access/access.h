@@ -1,0 +1,72 @@
+/* access.h: restriction lists, compiled once to plans and run for each session.
+ *
+ * A plan is the list of opened restriction instances of one parameter
+ * (smtpd_recipient_restrictions, …).  Running it asks each in turn until one decides; postponed
+ * verdicts (defer_if_permit, warn_if_reject) are kept in the run.  The session lends itself
+ * through HkAccessSubject.  A plan is immutable: any thread; may_block tells whether it must
+ * run on a worker. */
+#ifndef HK_ACCESS_H
+#define HK_ACCESS_H
+
+#include "route/route.h"
+
+extern const HkConfSpec hk_access_params[];
+
+typedef enum {
+    HK_STAGE_CONNECT, HK_STAGE_HELO, HK_STAGE_MAIL, HK_STAGE_RCPT, HK_STAGE_DATA,
+    HK_STAGE_END_OF_DATA, HK_STAGE_VRFY, HK_STAGE_ETRN
+} HkStage;
+const char *hk_stage_name (HkStage stage, bool is_esmtp); /* CONNECT, EHLO, …END-OF-MESSAGE */
+
+/* All lists of one smtpd service and what they share. */
+typedef struct HkAccess HkAccess;
+HkAccess *hk_access_new (HkPlugins *plugins, HkSettings *view, HkRouter *router,
+                         GError **error);
+void hk_access_free (HkAccess *self);
+bool hk_access_may_block (const HkAccess *self, HkStage stage);
+
+/* What a session tells about itself; spans stay valid during the run. */
+typedef struct HkAccessSubject {
+    HkSpan service, client_name, client_reverse_name, client_address, helo, protocol, sender,
+        recipient, queue_id, sasl_method, sasl_username, sasl_sender, server_address;
+    unsigned client_port, server_port;
+    int client_name_code;     /* 0 ok, 4 temporary, 5 permanent failure of the name */
+    uint64_t size;
+    size_t recipient_count;
+    bool has_helo, has_sender, has_recipient, is_esmtp;
+    bool improper_pipelining; /* the client sent more before it was allowed to */
+    HkSpan tls_version;       /* empty: the session is not encrypted */
+} HkAccessSubject;
+
+/* hk_access_may_block, for these addresses: a table of known local users that blocks is no
+ * reason to leave the loop for recipients of other classes. */
+bool hk_access_may_block_for (const HkAccess *self, HkStage stage,
+                              const HkAccessSubject *subject);
+
+/* What came out. */
+typedef struct HkVerdict {
+    enum { HK_VERDICT_PASS, HK_VERDICT_REJECT, HK_VERDICT_DISCARD, HK_VERDICT_DISCONNECT } what;
+    int code;
+    char dsn[12];
+    GString *text;          /* reply text, without code and dsn */
+    /* access(5) actions gathered on the way */
+    bool hold;
+    GString *hold_reason;
+    GString *filter, *redirect; /* "" none */
+    GPtrArray *prepend, *bcc;   /* char * */
+    GPtrArray *log;         /* lines of warn/info/hold/discard…: "STATUS\tTEXT", for events */
+} HkVerdict;
+void hk_verdict_init (HkVerdict *self);
+void hk_verdict_reset (HkVerdict *self);
+void hk_verdict_clear (HkVerdict *self);
+
+/* What `hikyaku check` has to say about the lists: unknown words, words that are never
+ * reached, tables that do not open.  False when one of them is an error. */
+bool hk_access_complain (const HkAccess *self, HkComplaintFn fn, void *data);
+
+/* Run what smtpd_delay_reject lets run at STAGE (at RCPT with delay: client, helo, sender,
+ * relay, recipient lists).  Loop when nothing may block, else worker.  OUT is reset first. */
+void hk_access_run (HkAccess *self, HkStage stage, const HkAccessSubject *subject,
+                    HkVerdict *out);
+
+#endif

@@ -1,0 +1,105 @@
+/* restriction_basic_names.c: is this a host name, is it complete?
+ *
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "restriction_basic.h"
+
+#include <arpa/inet.h>
+#include <string.h>
+
+#define MAX_NAME 255
+#define MAX_LABEL 63
+
+static bool
+is_label_byte (uint8_t c)
+{
+    return g_ascii_isalnum (c) || c == '-' || c == '_' || c >= 0x80;
+}
+
+/* Each label: 1 to 63 bytes, no hyphen at its ends. */
+static bool
+has_valid_labels (HkSpan name, unsigned *out_n, bool *out_last_is_number)
+{
+    size_t begin = 0;
+    *out_n = 0;
+    for (size_t i = 0; i <= name.size; i++) {
+        if (i < name.size && name.data[i] != '.') {
+            if (!is_label_byte (name.data[i]))
+                return false;
+            continue;
+        }
+        size_t length = i - begin;
+        if (length == 0 || length > MAX_LABEL || name.data[begin] == '-' ||
+            name.data[i - 1] == '-')
+            return false;
+        *out_last_is_number = true;
+        for (size_t k = begin; k < i; k++)
+            *out_last_is_number &= g_ascii_isdigit (name.data[k]);
+        begin = i + 1;
+        (*out_n)++;
+    }
+    return true;
+}
+
+static HkSpan
+without_last_dot (HkSpan name)
+{
+    if (name.size > 1 && name.data[name.size - 1] == '.')
+        name.size--;
+    return name;
+}
+
+bool
+restriction_basic_is_hostname (HkSpan name)
+{
+    unsigned n;
+    bool is_number = false;
+    name = without_last_dot (name);
+    if (name.size == 0 || name.size > MAX_NAME)
+        return false;
+    return has_valid_labels (name, &n, &is_number) && !is_number;
+}
+
+bool
+restriction_basic_is_fqdn (HkSpan name)
+{
+    unsigned n;
+    bool is_number = false;
+    name = without_last_dot (name);
+    if (name.size == 0 || name.size > MAX_NAME)
+        return false;
+    return has_valid_labels (name, &n, &is_number) && !is_number && n > 1;
+}
+
+bool
+restriction_basic_is_literal (HkSpan name)
+{
+    char text[64];
+    unsigned char bytes[16];
+    if (name.size < 3 || name.size >= sizeof text || name.data[0] != '[' ||
+        name.data[name.size - 1] != ']')
+        return false;
+    memcpy (text, name.data + 1, name.size - 2);
+    text[name.size - 2] = '\0';
+    if (g_ascii_strncasecmp (text, "IPv6:", 5) == 0)
+        return inet_pton (AF_INET6, text + 5, bytes) == 1;
+    return inet_pton (AF_INET, text, bytes) == 1;
+}
+
+bool
+restriction_basic_is_fqdn_address (HkSpan address)
+{
+    bool is_quoted = false;
+    size_t at = address.size;
+    for (size_t i = 0; i < address.size; i++) {
+        if (is_quoted && address.data[i] == '\\')
+            i++;
+        else if (address.data[i] == '"')
+            is_quoted = !is_quoted;
+        else if (address.data[i] == '@' && !is_quoted)
+            at = i;
+    }
+    if (at == address.size)
+        return false;
+    HkSpan domain = {address.data + at + 1, address.size - at - 1};
+    return restriction_basic_is_literal (domain) || restriction_basic_is_fqdn (domain);
+}

@@ -1,0 +1,213 @@
+/* restriction_dns.c: reject_unknown_sender_domain, reject_unknown_recipient_domain,
+ * reject_unknown_helo_hostname: names that the domain name system does not know.
+ *
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "restriction_dns.h"
+
+#include <string.h>
+
+typedef struct {
+    const HkHost *host;
+    DnsAsker *asker;
+    int32_t code;
+    bool defers_if_permit; /* *_tempfail_action */
+} DnsRestriction;
+
+/* What the words differ in. */
+typedef struct {
+    uint32_t prop;
+    const char *class, *dsn, *null_mx_dsn, *text;
+} DnsWord;
+
+static HkAnswer
+dns_open (const HkHost *host, const HkConf *conf, HkCall *call, const char *code,
+          const char *action, void **out_instance)
+{
+    const char *why = NULL;
+    DnsAsker *asker =
+        restriction_dns_asker_new (host->conf_string (conf, "dns_servers"), &why);
+    if (asker == NULL)
+        return host->broken (call, "%s", why);
+    HkSpan tempfail = host->conf_string (conf, action);
+    DnsRestriction *self = g_new0 (DnsRestriction, 1);
+    self->host = host;
+    self->asker = asker;
+    self->code = (int32_t) host->conf_int (conf, code);
+    self->defers_if_permit = tempfail.size == strlen ("defer_if_permit") &&
+                             memcmp (tempfail.data, "defer_if_permit", tempfail.size) == 0;
+    *out_instance = self;
+    return HK_OK;
+}
+
+static HkAnswer
+open_address (const HkHost *host, const HkConf *conf, HkCall *call, void **out_instance)
+{
+    return dns_open (host, conf, call, "unknown_address_reject_code",
+                     "unknown_address_tempfail_action", out_instance);
+}
+
+static HkAnswer
+open_helo (const HkHost *host, const HkConf *conf, HkCall *call, void **out_instance)
+{
+    return dns_open (host, conf, call, "unknown_hostname_reject_code",
+                     "unknown_helo_hostname_tempfail_action", out_instance);
+}
+
+static void
+dns_close (void *instance)
+{
+    DnsRestriction *self = instance;
+    restriction_dns_asker_free (self->asker);
+    g_free (self);
+}
+
+/* ---- checks
+ * --------------------------------------------------------------------------------- */
+
+#define ARG(s) (int) (s).size, (const char *) (s).data
+
+static HkAnswer
+judge (const DnsRestriction *self, HkCall *call, const DnsWord *word, HkSpan subject,
+       const char *name)
+{
+    const HkHost *host = self->host;
+    const char *why = "";
+    switch (restriction_dns_find (self->asker, name, &why)) {
+    case RESTRICTION_DNS_EXISTS:
+        return HK_DUNNO;
+    case RESTRICTION_DNS_NULL_MX:
+        if (word->null_mx_dsn == NULL)
+            return HK_DUNNO;
+        return host->reply (call, HK_REJECT, word->prop == HK_PROP_SENDER ? 550 : 556,
+                            word->null_mx_dsn,
+                            "<%.*s>: %s rejected: Domain %s does not accept mail (nullMX)",
+                            ARG (subject), word->class, name);
+    case RESTRICTION_DNS_ABSENT:
+        return host->reply (call, HK_REJECT, self->code, word->dsn,
+                            "<%.*s>: %s rejected: %s", ARG (subject), word->class,
+                            word->text);
+    default:
+        host->log (host, HK_LOG_WARNING, "%s: %s", name, why);
+        return host->reply (call, self->defers_if_permit ? HK_DEFER_IF_PERMIT : HK_REJECT,
+                            450, word->dsn, "<%.*s>: %s rejected: %s", ARG (subject),
+                            word->class, word->text);
+    }
+}
+
+/* The name behind the last @ outside quotes; NULL: none, or an address literal. */
+static char *
+domain_of (HkSpan address)
+{
+    bool is_quoted = false;
+    size_t at = address.size;
+    for (size_t i = 0; i < address.size; i++) {
+        if (is_quoted && address.data[i] == '\\')
+            i++;
+        else if (address.data[i] == '"')
+            is_quoted = !is_quoted;
+        else if (address.data[i] == '@' && !is_quoted)
+            at = i;
+    }
+    if (at + 1 >= address.size || address.data[at + 1] == '[')
+        return NULL;
+    return g_strndup ((const char *) address.data + at + 1, address.size - at - 1);
+}
+
+static HkAnswer
+check_address (const DnsRestriction *self, HkCall *call, const DnsWord *word)
+{
+    HkSpan address;
+    int32_t destination = HK_DEST_OTHER;
+    if (self->host->prop (call, word->prop, &address) != HK_FOUND || address.size == 0)
+        return HK_DUNNO;
+    HkAnswer answer = self->host->destination (call, address, &destination);
+    if (answer != HK_OK)
+        return answer;
+    /* What ends here needs no MX. */
+    if (destination != HK_DEST_OTHER && destination != HK_DEST_RELAY)
+        return HK_DUNNO;
+    g_autofree char *domain = domain_of (address);
+    return domain == NULL ? HK_DUNNO : judge (self, call, word, address, domain);
+}
+
+static HkAnswer
+check_sender (void *instance, HkCall *call)
+{
+    static const DnsWord word = {HK_PROP_SENDER, "Sender address", "4.1.8", "5.7.27",
+                                 "Domain not found"};
+    return check_address (instance, call, &word);
+}
+
+static HkAnswer
+check_recipient (void *instance, HkCall *call)
+{
+    static const DnsWord word = {HK_PROP_RECIPIENT, "Recipient address", "4.1.2", "5.1.10",
+                                 "Domain not found"};
+    return check_address (instance, call, &word);
+}
+
+static HkAnswer
+check_helo (void *instance, HkCall *call)
+{
+    static const DnsWord word = {HK_PROP_HELO_NAME, "Helo command", "4.7.1", NULL,
+                                 "Host not found"};
+    const DnsRestriction *self = instance;
+    HkSpan name;
+    if (self->host->prop (call, HK_PROP_HELO_NAME, &name) != HK_FOUND || name.size == 0 ||
+        name.data[0] == '[')
+        return HK_DUNNO;
+    g_autofree char *text = g_strndup ((const char *) name.data, name.size);
+    return judge (self, call, &word, name, text);
+}
+
+/* ---- the descriptor
+ * ------------------------------------------------------------------------------ */
+
+#define CODE_PARAM(n, h)                                                                   \
+    {                                                                                      \
+        .name = n, .type = HK_PARAM_INT, .flags = HK_PARAM_RELOADABLE, .preset = "450",    \
+        .min = 400, .max = 599, .help = h                                                  \
+    }
+#define TEXT_PARAM(n, p, h)                                                                \
+    {                                                                                      \
+        .name = n, .type = HK_PARAM_STRING, .flags = HK_PARAM_RELOADABLE, .preset = p,     \
+        .help = h                                                                          \
+    }
+
+static const HkParam dns_params[] = {
+    CODE_PARAM ("unknown_address_reject_code", "Reply code for domains that do not exist."),
+    CODE_PARAM ("unknown_hostname_reject_code",
+                "Reply code for HELO names that do not exist."),
+    TEXT_PARAM ("reject_tempfail_action", "defer_if_permit",
+                "What a lookup without an answer means: defer or defer_if_permit."),
+    TEXT_PARAM ("unknown_address_tempfail_action", "$reject_tempfail_action",
+                "... for sender and recipient domains."),
+    TEXT_PARAM ("unknown_helo_hostname_tempfail_action", "$reject_tempfail_action",
+                "... for HELO names."),
+    {.name = NULL},
+};
+
+#define WORD(symbol, word, opener, checker, need)                                          \
+    static const HkRestrictionClass symbol = {                                             \
+        .base = {.size = sizeof (HkRestrictionClass),                                      \
+                 .kind = HK_KIND_RESTRICTION,                                              \
+                 .class_minor = HK_RESTRICTION_MINOR,                                      \
+                 .name = word,                                                             \
+                 .flags = HK_THREAD_SAFE | HK_MAY_BLOCK,                                   \
+                 .params = dns_params,                                                     \
+                 .open = opener,                                                           \
+                 .close = dns_close},                                                      \
+        .needs = need,                                                                     \
+        .check = checker,                                                                  \
+    }
+
+WORD (sender_domain, "reject_unknown_sender_domain", open_address, check_sender,
+      HK_NEEDS_SENDER);
+WORD (recipient_domain, "reject_unknown_recipient_domain", open_address, check_recipient,
+      HK_NEEDS_RECIPIENT);
+WORD (helo_hostname, "reject_unknown_helo_hostname", open_helo, check_helo, HK_NEEDS_HELO);
+
+HK_PLUGIN (restriction_dns, .version = "1.0", .licence = "LGPL-2.1-or-later",
+           .summary = "names that the domain name system does not know",
+           .classes = HK_CLASSES (&sender_domain.base, &recipient_domain.base,
+                                  &helo_hostname.base))
