@@ -1,0 +1,235 @@
+/* dialogue.c: one smtpd line of master.cf, compiled: limits, banner, EHLO reply, lists. */
+#include "config.h"
+#include "session/session_priv.h"
+
+#include "base/log.h"
+#include "base/text.h"
+#include "mail/reply.h"
+
+/* In the order in which Postfix offers them. */
+static const struct {
+    const char *word;
+    unsigned bit;
+} keywords[] = {
+    {"PIPELINING", HK_EHLO_PIPELINING},
+    {"SIZE", HK_EHLO_SIZE},
+    {"VRFY", HK_EHLO_VRFY},
+    {"ETRN", HK_EHLO_ETRN},
+    {"ENHANCEDSTATUSCODES", HK_EHLO_ENHANCED},
+    {"8BITMIME", HK_EHLO_8BITMIME},
+    {"DSN", HK_EHLO_DSN},
+    {"SMTPUTF8", HK_EHLO_SMTPUTF8},
+    {"CHUNKING", HK_EHLO_CHUNKING},
+};
+
+unsigned
+hk_ehlo_parse_mask (HkSpan list, bool *out_silent)
+{
+    unsigned mask = 0;
+    HkSpan word;
+    while (hk_text_next_word (&list, &word)) {
+        if (hk_span_is_ci (word, "silent-discard"))
+            *out_silent = true;
+        for (unsigned i = 0; i < G_N_ELEMENTS (keywords); i++)
+            if (hk_span_is_ci (word, keywords[i].word))
+                mask |= keywords[i].bit;
+    }
+    return mask;
+}
+
+void
+hk_ehlo_append (GString *out, const HkDialogue *self, unsigned mask)
+{
+    size_t last = out->len;
+    g_string_append_printf (out, "250-%s\r\n", self->myhostname);
+    for (unsigned i = 0; i < G_N_ELEMENTS (keywords); i++) {
+        if (!(mask & keywords[i].bit))
+            continue;
+        last = out->len;
+        g_string_append_printf (out, "250-%s", keywords[i].word);
+        if (keywords[i].bit == HK_EHLO_SIZE && self->size_limit > 0)
+            g_string_append_printf (out, " %" G_GUINT64_FORMAT, self->size_limit);
+        g_string_append (out, "\r\n");
+    }
+    out->str[last + 3] = ' ';
+}
+
+static void
+read_limits (HkDialogue *self, HkSettings *v)
+{
+    self->size_limit = (uint64_t) MAX (hk_settings_int (v, "message_size_limit"), 0);
+    self->line_limit = (size_t) hk_settings_int (v, "line_length_limit");
+    self->timeout_us = hk_settings_int (v, "smtpd_timeout") * HK_SECOND;
+    self->error_sleep_us = hk_settings_int (v, "smtpd_error_sleep_time") * HK_SECOND;
+    self->peername_timeout_us =
+        hk_settings_int (v, "smtpd_peername_lookup_timeout") * HK_SECOND;
+    self->min_data_rate = (unsigned) hk_settings_int (v, "smtpd_min_data_rate");
+    self->recipient_limit = (unsigned) hk_settings_int (v, "smtpd_recipient_limit");
+    self->recipient_overshoot =
+        (unsigned) hk_settings_int (v, "smtpd_recipient_overshoot_limit");
+    self->soft_error_limit = (unsigned) hk_settings_int (v, "smtpd_soft_error_limit");
+    self->hard_error_limit = (unsigned) hk_settings_int (v, "smtpd_hard_error_limit");
+    self->junk_limit = (unsigned) hk_settings_int (v, "smtpd_junk_command_limit");
+    self->helo_required = hk_settings_bool (v, "smtpd_helo_required");
+    self->disable_vrfy = hk_settings_bool (v, "disable_vrfy_command");
+    self->lookup_names = hk_settings_bool (v, "smtpd_peername_lookup");
+    self->log_port = hk_settings_bool (v, "smtpd_client_port_logging");
+    self->strict_envelopes = hk_settings_bool (v, "strict_rfc821_envelopes");
+    self->smtputf8 = hk_settings_bool (v, "smtputf8_enable");
+    self->strict_smtputf8 = hk_settings_bool (v, "strict_smtputf8");
+    self->forbid_pipelining = hk_settings_bool (v, "smtpd_forbid_unauth_pipelining");
+}
+
+static void
+read_bare_lf (HkDialogue *self, HkSettings *v)
+{
+    const char *word = hk_settings_get (v, "smtpd_forbid_bare_newline");
+    self->bare_lf = g_ascii_strcasecmp (word, "reject") == 0 ? HK_BARE_LF_REJECT
+                    : g_ascii_strcasecmp (word, "note") == 0 ? HK_BARE_LF_NOTE
+                                                             : HK_BARE_LF_NORMALIZE;
+    self->bare_lf_code = (int) hk_settings_int (v, "smtpd_forbid_bare_newline_reject_code");
+}
+
+/* The words of smtpd_forbidden_commands that are no table; the whole list as a match list
+ * when its tables can be opened. */
+static void
+read_forbidden (HkDialogue *self)
+{
+    const char *text = hk_settings_get (self->view, "smtpd_forbidden_commands");
+    g_autoptr (GError) error = NULL;
+    GPtrArray *words = g_ptr_array_new ();
+    HkSpan rest = hk_span_text (text), word;
+    while (hk_text_next_word (&rest, &word))
+        if (hk_span_find (word, ':', 0) == word.size)
+            g_ptr_array_add (words, hk_span_dup (word));
+    g_ptr_array_add (words, NULL);
+    self->forbidden_words = (char **) g_ptr_array_free (words, FALSE);
+    if (self->plugins == NULL)
+        return;
+    self->forbidden =
+        hk_match_list_open (self->plugins, self->view, "smtpd_forbidden_commands", text,
+                            HK_MATCH_STRINGS, &error);
+    /* The default names a regexp table; without that plugin the words alone count. */
+    const char *file;
+    unsigned line;
+    if (error != NULL &&
+        hk_settings_origin (self->view, "smtpd_forbidden_commands", &file, &line))
+        hk_log (HK_LOG_WARNING, "smtpd_forbidden_commands: %s", error->message);
+}
+
+static bool
+read_rewrite_clients (HkDialogue *self, GError **error)
+{
+    HkSpan rest =
+        hk_span_text (hk_settings_get (self->view, "local_header_rewrite_clients"));
+    HkSpan word;
+    while (hk_text_next_word (&rest, &word)) {
+        if (hk_span_is_ci (word, "permit_inet_interfaces")) {
+            self->rewrite_inet_interfaces = true;
+        } else if (hk_span_is_ci (word, "permit_mynetworks")) {
+            self->rewrite_mynetworks = true;
+        } else if (hk_span_is_ci (word, "check_address_map") &&
+                   hk_text_next_word (&rest, &word)) {
+            g_autofree char *spec = hk_span_dup (word);
+            self->rewrite_maps = hk_maps_open (self->plugins, self->view,
+                                               "local_header_rewrite_clients", spec, error);
+            if (self->rewrite_maps == NULL)
+                return false;
+        } else if (!hk_span_starts_ci (word, HK_SPAN ("permit_"))) {
+            hk_log (HK_LOG_WARNING,
+                    "local_header_rewrite_clients: \"%.*s\" is not understood",
+                    HK_SPAN_ARG (word));
+        }
+    }
+    return true;
+}
+
+static HkMatchList *
+open_list (HkDialogue *self, const char *parameter, HkMatchKind kind, GError **error)
+{
+    return hk_match_list_open (self->plugins, self->view, parameter,
+                               hk_settings_get (self->view, parameter), kind, error);
+}
+
+static bool
+open_lists (HkDialogue *self, GError **error)
+{
+    if (self->plugins == NULL)
+        return true;
+    self->mynetworks = open_list (self, "mynetworks", HK_MATCH_ADDRESSES, error);
+    if (self->mynetworks == NULL)
+        return false;
+    self->bare_lf_exclusions =
+        open_list (self, "smtpd_forbid_bare_newline_exclusions", HK_MATCH_ADDRESSES, error);
+    if (self->bare_lf_exclusions == NULL)
+        return false;
+    self->flush_domains = open_list (self, "fast_flush_domains", HK_MATCH_DOMAINS, error);
+    if (self->flush_domains == NULL)
+        return false;
+    const char *maps =
+        hk_settings_get (self->view, "smtpd_discard_ehlo_keyword_address_maps");
+    self->ehlo_maps = hk_maps_open (self->plugins, self->view,
+                                    "smtpd_discard_ehlo_keyword_address_maps", maps, error);
+    return self->ehlo_maps != NULL && read_rewrite_clients (self, error);
+}
+
+HkDialogue *
+hk_dialogue_new (HkSessions *sessions, const HkDialogueOptions *options, GError **error)
+{
+    g_autoptr (HkDialogue) self = g_new0 (HkDialogue, 1);
+    HkSettings *view = options->view;
+
+    self->sessions = sessions;
+    self->view = hk_settings_ref (view);
+    self->plugins = options->plugins;
+    self->access = options->access;
+    self->intake = options->intake;
+    self->service = g_strdup (options->service);
+    self->myhostname = g_strdup (hk_settings_get (view, "myhostname"));
+    self->mail_name = g_strdup (hk_settings_get (view, "mail_name"));
+    read_limits (self, view);
+    read_bare_lf (self, view);
+    self->noop_commands = hk_settings_words (view, "smtpd_noop_commands");
+    read_forbidden (self);
+    if (!open_lists (self, error))
+        return NULL;
+
+    g_autoptr (GString) banner = g_string_new (NULL);
+    hk_reply_append (banner, 220, NULL,
+                     hk_span_text (hk_settings_get (view, "smtpd_banner")));
+    self->banner = g_string_free (g_steal_pointer (&banner), FALSE);
+
+    HkSpan discard = hk_span_text (hk_settings_get (view, "smtpd_discard_ehlo_keywords"));
+    self->ehlo_mask = (1u << G_N_ELEMENTS (keywords)) - 1;
+    self->ehlo_mask &= ~hk_ehlo_parse_mask (discard, &self->ehlo_silent);
+    if (self->disable_vrfy)
+        self->ehlo_mask &= ~HK_EHLO_VRFY;
+    if (!self->smtputf8)
+        self->ehlo_mask &= ~HK_EHLO_SMTPUTF8;
+    self->ehlo = g_string_new (NULL);
+    hk_ehlo_append (self->ehlo, self, self->ehlo_mask);
+    return g_steal_pointer (&self);
+}
+
+void
+hk_dialogue_free (HkDialogue *self)
+{
+    if (self == NULL)
+        return;
+    g_clear_pointer (&self->mynetworks, hk_match_list_free);
+    g_clear_pointer (&self->bare_lf_exclusions, hk_match_list_free);
+    g_clear_pointer (&self->flush_domains, hk_match_list_free);
+    g_clear_pointer (&self->forbidden, hk_match_list_free);
+    g_clear_pointer (&self->ehlo_maps, hk_maps_unref);
+    g_clear_pointer (&self->rewrite_maps, hk_maps_unref);
+    g_strfreev (self->noop_commands);
+    g_strfreev (self->forbidden_words);
+    if (self->ehlo != NULL)
+        g_string_free (self->ehlo, TRUE);
+    g_free (self->banner);
+    g_free (self->service);
+    g_free (self->myhostname);
+    g_free (self->mail_name);
+    hk_settings_unref (self->view);
+    g_free (self);
+}

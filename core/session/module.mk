@@ -1,0 +1,17 @@
+# core/session/module.mk
+libhksession_la_SOURCES = core/session/check.c core/session/command.c core/session/content.c \
+	core/session/content.h core/session/data.c core/session/dialogue.c core/session/params.c \
+	core/session/reply.c core/session/report.c core/session/session.c core/session/session.h \
+	core/session/session_priv.h core/session/sessions.c core/session/syntax.c \
+	core/session/syntax.h core/session/transaction.c
+noinst_LTLIBRARIES += libhksession.la
+check_PROGRAMS += core/session/test_content core/session/test_syntax core/session/test_session
+core_session_test_content_SOURCES = core/session/test_content.c
+core_session_test_content_LDADD = libhksession.la $(HK_BASE_LIBS)
+core_session_test_syntax_SOURCES = core/session/test_syntax.c
+core_session_test_syntax_LDADD = libhksession.la libhkmail.la $(HK_BASE_LIBS)
+# access and intake are played by the test itself
+core_session_test_session_SOURCES = core/session/test_session.c core/session/session_fakes.c \
+	core/session/session_fakes.h
+core_session_test_session_LDADD = libhksession.la $(HK_FLOOR4_LIBS)
+EXTRA_DIST += core/session/README.md

@@ -1,0 +1,204 @@
+/* session_priv.h: what the files of this room share. */
+#ifndef HK_SESSION_PRIV_H
+#define HK_SESSION_PRIV_H
+
+#include "session/content.h"
+#include "session/session.h"
+#include "session/syntax.h"
+
+/* One read takes at most this; also the most that is kept of a pipelined rest. */
+#define HK_SESSION_READ_SIZE (128u * 1024)
+/* Output that waits above this stops the processing of input until the peer reads. */
+#define HK_SESSION_OUT_LIMIT (64u * 1024)
+
+typedef struct HkSession HkSession;
+
+typedef enum {
+    HK_PHASE_NAMES,   /* waiting for the resolver; not greeted yet */
+    HK_PHASE_COMMAND, /* reads a command line */
+    HK_PHASE_DATA,    /* reads content up to the lone dot */
+    HK_PHASE_CHUNK,   /* reads a BDAT chunk into the message */
+    HK_PHASE_SWALLOW  /* reads a BDAT chunk that nobody wants */
+} HkPhase;
+
+/* One master.cf line. */
+struct HkDialogue {
+    HkSessions *sessions;
+    HkSettings *view;
+    HkPlugins *plugins;
+    HkAccess *access;
+    HkIntake *intake;
+    char *service, *myhostname, *mail_name, *banner;
+    GString *ehlo;      /* whole reply when no address map takes keywords away */
+    unsigned ehlo_mask; /* HK_EHLO_* offered */
+    bool ehlo_silent;
+    uint64_t size_limit; /* message_size_limit; 0: none */
+    size_t line_limit;
+    int64_t timeout_us, error_sleep_us, peername_timeout_us;
+    unsigned min_data_rate;
+    unsigned recipient_limit, recipient_overshoot;
+    unsigned soft_error_limit, hard_error_limit, junk_limit;
+    bool helo_required, disable_vrfy, lookup_names, log_port, strict_envelopes, smtputf8;
+    bool strict_smtputf8, forbid_pipelining, delay_open;
+    enum { HK_BARE_LF_NORMALIZE, HK_BARE_LF_NOTE, HK_BARE_LF_REJECT } bare_lf;
+    int bare_lf_code;
+    HkMatchList *bare_lf_exclusions, *mynetworks, *forbidden, *flush_domains;
+    HkMaps *ehlo_maps, *rewrite_maps;
+    char **noop_commands, **forbidden_words;
+    bool rewrite_inet_interfaces, rewrite_mynetworks;
+};
+
+enum { /* EHLO keywords */
+       HK_EHLO_PIPELINING = 1 << 0,
+       HK_EHLO_SIZE = 1 << 1,
+       HK_EHLO_VRFY = 1 << 2,
+       HK_EHLO_ETRN = 1 << 3,
+       HK_EHLO_ENHANCED = 1 << 4,
+       HK_EHLO_8BITMIME = 1 << 5,
+       HK_EHLO_DSN = 1 << 6,
+       HK_EHLO_SMTPUTF8 = 1 << 7,
+       HK_EHLO_CHUNKING = 1 << 8
+};
+/* Keywords of LIST as a mask; "silent-discard" sets *OUT_SILENT. */
+unsigned hk_ehlo_parse_mask (HkSpan list, bool *out_silent);
+void hk_ehlo_append (GString *out, const HkDialogue *dialogue, unsigned mask);
+
+struct HkSessions {
+    HkSessionsOptions options;
+    uint8_t *buffer;   /* HK_SESSION_READ_SIZE; valid inside one callback */
+    HkVerdict verdict; /* of checks that run inline */
+    GString *scratch;
+    GPtrArray *spare_out, *spare_arenas;
+    HkSession *first;
+    size_t count;
+    bool is_draining, has_pressure;
+    HkTurnHook drained_hook;
+    uint64_t *stat_sessions, *stat_connects, *stat_messages, *stat_rejects, *stat_refused;
+};
+
+/* A mail transaction: from MAIL to the end of data.  Lives in its arena. */
+typedef struct HkTransaction {
+    HkArena *arena;
+    HkEnvelope envelope;
+    size_t recipients_space;
+    HkMailOptions options;
+    HkIncoming *incoming;
+    HkContent content;
+    HkRcptOptions asked;    /* the recipient that is being checked */
+    uint64_t content_bytes; /* as sent by the client */
+    unsigned overshoot;
+    bool is_chunked, is_discarded, is_failed, is_finishing;
+    GString *prepend; /* headers of PREPEND actions, CRLF; NULL: none */
+} HkTransaction;
+
+enum { HK_N_COUNTED = 17 }; /* HkVerb values */
+
+struct HkSession {
+    HkDialogue *dialogue;
+    HkSession *prev, *next;
+    HkFdWatch watch;
+    HkLoopTimer timer;
+    HkTurnHook hook;
+    int64_t deadline_us; /* the timer is moved lazily: it may fire before this */
+    int fd;
+    uint8_t phase;        /* HkPhase */
+    uint8_t last_verb;    /* HkVerb: for "lost connection after X" */
+    bool is_busy : 1;     /* a check or the store is at work: no input is read */
+    bool is_delayed : 1;  /* error sleep: replies wait for the timer */
+    bool is_closing : 1;  /* ends when the output is out */
+    bool is_stuck : 1;    /* the kernel takes no more output */
+    bool is_skipping : 1; /* inside a line that is too long */
+    bool is_esmtp : 1;
+    bool is_unix : 1;
+    bool is_denied : 1; /* refused at CONNECT: nothing but QUIT works */
+    bool is_asking_name : 1;
+    bool is_last_chunk : 1;
+    bool is_improper : 1;   /* sent ahead of the replies that it had to wait for */
+    bool after_content : 1; /* "END-OF-MESSAGE" */
+    uint16_t client_port, server_port;
+    uint16_t client_name_code;
+    uint16_t n_errors, n_junk;
+    uint16_t ehlo_mask;
+    uint32_t rest_size, rest_space;
+    uint8_t *rest; /* unread input: a partial line, or pipelined commands */
+    GString *out;  /* NULL: nothing to say */
+    size_t out_sent;
+    HkTransaction *tx;
+    uint64_t chunk_left;
+    char *asked; /* what VRFY or ETRN asks about */
+    char *helo, *client_name, *client_reverse;
+    char client_address[64], server_address[64];
+    uint32_t n_good[HK_N_COUNTED], n_all[HK_N_COUNTED];
+};
+
+/* ---- session.c: bytes and time */
+void
+hk_session_resume (HkSession *self); /* a check or the store is done: go on; may free */
+void hk_session_set_deadline (HkSession *self, int64_t delay_us);
+/* The time of a command, or of content, begins. */
+void hk_session_expect_command (HkSession *self);
+int64_t hk_session_now (const HkSession *self);
+void hk_session_drain (HkSession *self);
+void hk_session_free (HkSession *self); /* says nothing to the peer */
+
+/* ---- reply.c */
+void hk_session_reply (HkSession *self, int code, const char *dsn, const char *format, ...)
+    G_GNUC_PRINTF (4, 5);
+void hk_session_reply_span (HkSession *self, int code, const char *dsn, HkSpan text);
+void hk_session_say (HkSession *self, const char *text, size_t size); /* ready-made reply */
+#define hk_session_say_literal(s, text) hk_session_say (s, text, sizeof (text) - 1)
+/* ... which is an error of the client's. */
+void hk_session_refuse (HkSession *self, int code, const char *dsn, const char *format, ...)
+    G_GNUC_PRINTF (4, 5);
+/* Reply, then hang up. */
+void hk_session_hang_up (HkSession *self, int code, const char *dsn, const char *format,
+                         ...) G_GNUC_PRINTF (4, 5);
+void hk_session_count_error (HkSession *self);
+GString *hk_session_out (HkSession *self);
+
+/* ---- command.c */
+/* REST is the input behind the line, for the check of pipelining. */
+void hk_session_command (HkSession *self, HkSpan line, HkSpan rest);
+
+/* ---- transaction.c */
+void hk_session_mail (HkSession *self, HkSpan argument);
+void hk_session_rcpt (HkSession *self, HkSpan argument);
+void hk_session_reset (HkSession *self); /* forget the transaction, if any */
+void hk_transaction_add (HkTransaction *tx, const HkRecipient *recipient);
+
+/* ---- data.c */
+void hk_session_data (HkSession *self, HkSpan argument);
+void hk_session_bdat (HkSession *self, HkSpan argument);
+/* Content arrives; returns how much of INPUT was taken. */
+size_t hk_session_content (HkSession *self, HkSpan input);
+
+/* ---- check.c */
+typedef void (*HkCheckDone) (HkSession *self, HkVerdict *verdict);
+/* Run the restrictions of STAGE for RECIPIENT (may be empty) inline or on a worker; THEN
+ * gets the verdict on the loop. */
+void hk_session_check (HkSession *self, HkStage stage, HkSpan recipient, HkCheckDone then);
+/* The usual consequences of a verdict: logs its lines, takes over actions into the
+ * transaction; a refusal is answered and logged.  True: passed. */
+bool hk_session_verdict (HkSession *self, HkStage stage, HkSpan recipient,
+                         HkVerdict *verdict);
+
+/* ---- report.c */
+void hk_report_connect (HkSession *self);
+void hk_report_disconnect (HkSession *self);
+void hk_report_lost (HkSession *self, const char *what); /* "lost connection", "timeout" */
+void hk_report_client (HkSession *self);
+void hk_report_reject (HkSession *self, HkStage stage, const char *status, HkSpan text,
+                       HkSpan recipient);
+void hk_report_text (HkSession *self, int level, const char *format, ...)
+    G_GNUC_PRINTF (3, 4);
+void hk_report_append_client (GString *out, const HkSession *self); /* name[address] */
+
+/* ---- sessions.c */
+HkTransaction *hk_transaction_new (HkSessions *sessions);
+void hk_transaction_free (HkSessions *sessions, HkTransaction *tx);
+GString *hk_sessions_take_out (HkSessions *self);
+void hk_sessions_give_out (HkSessions *self, GString *out);
+void hk_sessions_add (HkSessions *self, HkSession *session);
+void hk_sessions_forget (HkSessions *self, HkSession *session);
+
+#endif

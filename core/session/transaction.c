@@ -1,0 +1,184 @@
+/* transaction.c: MAIL and RCPT: the envelope grows in the transaction's arena. */
+#include "config.h"
+#include "session/session_priv.h"
+
+#include "base/clock.h"
+#include "mail/reply.h"
+
+static unsigned
+syntax_of (const HkSession *self)
+{
+    const HkDialogue *d = self->dialogue;
+    unsigned syntax = (d->strict_envelopes ? HK_SYNTAX_STRICT : 0) |
+                      (d->strict_smtputf8 ? HK_SYNTAX_STRICT_UTF8 : 0);
+    /* Keywords that this client was offered; before EHLO what the service has. */
+    unsigned mask = self->is_esmtp ? self->ehlo_mask : d->ehlo_mask;
+    if (mask & HK_EHLO_SMTPUTF8)
+        syntax |= HK_SYNTAX_UTF8;
+    if (mask & HK_EHLO_SIZE)
+        syntax |= HK_SYNTAX_SIZE;
+    if (mask & HK_EHLO_8BITMIME)
+        syntax |= HK_SYNTAX_8BITMIME;
+    if (mask & HK_EHLO_DSN)
+        syntax |= HK_SYNTAX_DSN;
+    if (self->tx != NULL && self->tx->options.is_smtputf8)
+        syntax |= HK_SYNTAX_TX_UTF8;
+    return syntax;
+}
+
+void
+hk_session_reset (HkSession *self)
+{
+    if (self->tx != NULL)
+        hk_transaction_free (self->dialogue->sessions, g_steal_pointer (&self->tx));
+}
+
+/* A refusal from the grammar, answered and logged as Postfix does. */
+static void
+refuse_syntax (HkSession *self, HkStage stage, const HkRefusal *refusal)
+{
+    hk_session_count_error (self);
+    if (refusal->code == 552 || refusal->code == 452) {
+        g_autoptr (GString) line = g_string_new (NULL);
+        g_string_printf (line, "%d %s %s", refusal->code, refusal->dsn, refusal->text);
+        hk_report_reject (self, stage, "reject", hk_span_string (line), HK_SPAN_NONE);
+    }
+    hk_session_reply_span (self, refusal->code, refusal->dsn, hk_span_text (refusal->text));
+}
+
+/* ---- MAIL -------------------------------------------------------------------------------
+ */
+
+static void
+mail_checked (HkSession *self, HkVerdict *verdict)
+{
+    if (hk_session_verdict (self, HK_STAGE_MAIL, HK_SPAN_NONE, verdict))
+        hk_session_say_literal (self, "250 2.1.0 Ok\r\n");
+    else
+        hk_session_reset (self);
+}
+
+static void
+begin_envelope (HkTransaction *tx, const HkMailOptions *options, int64_t arrival_us)
+{
+    HkEnvelope *e = &tx->envelope;
+    tx->options = *options;
+    e->arrival_us = arrival_us;
+    e->sender = hk_arena_copy (tx->arena, options->sender);
+    e->envid = options->envid;
+    e->flags = (options->is_smtputf8 ? HK_ENVELOPE_SMTPUTF8 : 0) |
+               (options->is_8bit ? HK_ENVELOPE_BODY_8BIT : 0) |
+               (options->ret_hdrs ? HK_ENVELOPE_RET_HDRS : 0) |
+               (options->ret_full ? HK_ENVELOPE_RET_FULL : 0);
+}
+
+void
+hk_session_mail (HkSession *self, HkSpan argument)
+{
+    HkSessions *sessions = self->dialogue->sessions;
+    if (self->dialogue->helo_required && self->helo == NULL) {
+        hk_session_refuse (self, 503, "5.5.1", "Error: send HELO/EHLO first");
+        return;
+    }
+    if (self->tx != NULL) {
+        hk_session_refuse (self, 503, "5.5.1", "Error: nested MAIL command");
+        return;
+    }
+    HkTransaction *tx = hk_transaction_new (sessions);
+    HkMailOptions options;
+    HkRefusal refusal;
+    if (!hk_mail_parse (argument, syntax_of (self), self->dialogue->size_limit, tx->arena,
+                        &options, &refusal)) {
+        refuse_syntax (self, HK_STAGE_MAIL, &refusal);
+        hk_transaction_free (sessions, tx);
+        return;
+    }
+    begin_envelope (tx, &options, hk_wall_us (hk_loop_clock (sessions->options.loop)));
+    self->tx = tx;
+    uint64_t size = MAX (options.size, 1);
+    if (!hk_lane_has_space (sessions->options.lane, size)) {
+        const HkRefusal full = {452, "4.3.1", "Insufficient system storage"};
+        refuse_syntax (self, HK_STAGE_MAIL, &full);
+        hk_session_reset (self);
+        return;
+    }
+    hk_session_check (self, HK_STAGE_MAIL, HK_SPAN_NONE, mail_checked);
+}
+
+/* ---- RCPT -------------------------------------------------------------------------------
+ */
+
+void
+hk_transaction_add (HkTransaction *tx, const HkRecipient *recipient)
+{
+    HkEnvelope *e = &tx->envelope;
+    if (e->n_recipients == tx->recipients_space) {
+        size_t space = MAX (tx->recipients_space * 2, 4);
+        HkRecipient *grown = hk_arena_alloc (tx->arena, space * sizeof *grown);
+        if (e->n_recipients > 0)
+            memcpy (grown, e->recipients, e->n_recipients * sizeof *grown);
+        e->recipients = grown;
+        tx->recipients_space = space;
+    }
+    e->recipients[e->n_recipients++] = *recipient;
+}
+
+static void
+rcpt_checked (HkSession *self, HkVerdict *verdict)
+{
+    HkTransaction *tx = self->tx;
+    HkRcptOptions asked = tx->asked;
+    if (!hk_session_verdict (self, HK_STAGE_RCPT, asked.recipient, verdict))
+        return;
+    HkRecipient recipient = {
+        .address = hk_arena_copy (tx->arena, asked.recipient),
+        .orcpt = asked.orcpt,
+        .notify = asked.notify,
+    };
+    hk_transaction_add (tx, &recipient);
+    if (tx->envelope.queue_id == 0) {
+        tx->envelope.queue_id = hk_lane_next_id (self->dialogue->sessions->options.lane);
+        hk_report_client (self);
+    }
+    hk_session_say_literal (self, "250 2.1.5 Ok\r\n");
+}
+
+/* RFC 5321 4.5.3.1.10: over the limit is 452, and an error only far above it. */
+static bool
+is_over_limit (HkSession *self)
+{
+    HkDialogue *d = self->dialogue;
+    HkTransaction *tx = self->tx;
+    if (tx->envelope.n_recipients < d->recipient_limit)
+        return false;
+    if (tx->overshoot++ >= d->recipient_overshoot)
+        hk_session_count_error (self);
+    else if (self->n_good[HK_VERB_RCPT] > 0)
+        self->n_good[HK_VERB_RCPT]--;
+    hk_session_say_literal (self, "452 4.5.3 Error: too many recipients\r\n");
+    return true;
+}
+
+void
+hk_session_rcpt (HkSession *self, HkSpan argument)
+{
+    HkRefusal refusal;
+    if (self->tx == NULL) {
+        hk_session_refuse (self, 503, "5.5.1", "Error: need MAIL command");
+        return;
+    }
+    if (self->tx->is_chunked) {
+        hk_session_refuse (self, 503, "5.5.1", "Error: RCPT after BDAT");
+        return;
+    }
+    if (is_over_limit (self))
+        return;
+    if (!hk_rcpt_parse (argument, syntax_of (self), self->tx->arena, &self->tx->asked,
+                        &refusal)) {
+        refuse_syntax (self, HK_STAGE_RCPT, &refusal);
+        return;
+    }
+    /* The check may outlive the line. */
+    self->tx->asked.recipient = hk_arena_copy (self->tx->arena, self->tx->asked.recipient);
+    hk_session_check (self, HK_STAGE_RCPT, self->tx->asked.recipient, rcpt_checked);
+}

@@ -1,0 +1,56 @@
+/* smtpd_priv.h: the parts of the smtpd role. */
+#ifndef HK_SMTPD_PRIV_H
+#define HK_SMTPD_PRIV_H
+
+#include "ipc/channel.h"
+#include "session/session.h"
+
+/* ---- announce.c: the line to the queue manager ------------------------------------------
+ */
+
+typedef struct HkAnnouncer HkAnnouncer;
+typedef void (*HkPressureFn) (bool on, void *data);
+/* Connects to QUEUE_DIRECTORY/private/qmgr and keeps trying.  LANE is borrowed. */
+HkAnnouncer *hk_announcer_new (HkLoop *loop, const char *queue_directory, HkLane *lane,
+                               HkPressureFn pressure, void *data);
+void hk_announcer_free (HkAnnouncer *self);
+/* Not connected: nothing; the queue manager reads the lane when it is back. */
+void hk_announcer_queued (HkAnnouncer *self, const HkIntakeOutcome *outcome);
+bool hk_announcer_flush_site (HkAnnouncer *self, HkSpan site);
+
+/* ---- listen.c: accepting connections ----------------------------------------------------
+ */
+
+typedef struct HkListeners HkListeners;
+HkListeners *hk_listeners_new (HkLoop *loop);
+void hk_listeners_free (HkListeners *self); /* stops accepting; closes the descriptors */
+/* Takes FD, a listening socket whose sessions are DIALOGUE's. */
+bool hk_listeners_add (HkListeners *self, int fd, HkDialogue *dialogue, GError **error);
+
+/* ---- pickup.c: local submissions --------------------------------------------------------
+ */
+
+typedef struct HkPickup HkPickup;
+typedef struct {
+    HkLoop *loop;
+    HkLane *lane;
+    HkEvents *events;
+    HkIntake *intake;
+    HkSettings *settings;
+    void (*queued) (const HkIntakeOutcome *outcome, void *data);
+    void *data;
+} HkPickupOptions;
+/* Of several workers the one that gets the lock on maildrop/ does the work. */
+HkPickup *hk_pickup_new (const HkPickupOptions *options);
+void hk_pickup_free (HkPickup *self);
+/* Take nothing new; IDLE is called, from the loop, when nothing is under way. */
+void hk_pickup_drain (HkPickup *self, void (*idle) (void *data), void *data);
+
+/* ---- sandbox.c --------------------------------------------------------------------------
+ */
+
+/* From here on this process creates, changes and removes files below DIRS (NULL-ended)
+ * only, where the kernel can see to it.  Before the first thread. */
+void hk_sandbox_enter (const char *const *dirs);
+
+#endif
