@@ -1,0 +1,1 @@
+plugin_transport_discard_SOURCES = plugins/transport/discard/transport_discard.c

@@ -1,0 +1,1 @@
+plugin_transport_error_SOURCES = plugins/transport/error/transport_error.c
