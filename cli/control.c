@@ -1,0 +1,163 @@
+/* control.c: start, stop, reload and their kin: postfix(1). */
+#include "config.h"
+
+#include "base/log.h"
+#include "cli/cli.h"
+#include "conf/conf.h"
+#include "ipc/channel.h"
+#include "ipc/frames.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/file.h>
+#include <sys/syscall.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+/* The pid of the running master, 0 when there is none, -1 when that cannot be told. */
+static pid_t
+running_pid (HkSettings *settings)
+{
+    g_autofree char *path = g_build_filename (hk_settings_get (settings, "queue_directory"),
+                                              "pid", "master.pid", NULL);
+    char text[32] = "";
+    int fd = open (path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        if (errno == ENOENT || errno == ENOTDIR)
+            return 0;
+        fprintf (stderr, "hikyaku: %s: %s\n", path, g_strerror (errno));
+        return -1;
+    }
+    pid_t pid = 0;
+    if (flock (fd, LOCK_SH | LOCK_NB) < 0 && read (fd, text, sizeof text - 1) > 0)
+        pid = (pid_t) g_ascii_strtoll (g_strstrip (text), NULL, 10);
+    close (fd);
+    return pid;
+}
+
+static int
+exec_master (const char *dir, bool is_foreground)
+{
+    const char *roles = g_getenv ("HIKYAKU_ROLE_DIR");
+    g_autofree char *path
+        = g_build_filename (roles != NULL && g_path_is_absolute (roles) ? roles : HK_ROLE_DIR,
+                            "master", NULL);
+    hk_log_flush ();
+    execl (path, path, "-c", dir, is_foreground ? "-d" : NULL, NULL);
+    fprintf (stderr, "hikyaku: cannot run %s: %s\n", path, g_strerror (errno));
+    return EX_OSFILE;
+}
+
+/* Wait until PID has ended; the wait has no end of its own: master has its timeout. */
+static int
+signal_and_wait (pid_t pid, int sig, bool is_waiting)
+{
+    int fd = (int) syscall (SYS_pidfd_open, pid, 0);
+    if (kill (pid, sig) < 0) {
+        fprintf (stderr, "hikyaku: cannot signal the mail system (pid %d): %s\n", (int) pid,
+                 g_strerror (errno));
+        if (fd >= 0)
+            close (fd);
+        return errno == EPERM ? EX_NOPERM : EX_UNAVAILABLE;
+    }
+    if (is_waiting && fd >= 0) {
+        struct pollfd p = { fd, POLLIN, 0 };
+        while (poll (&p, 1, -1) < 0 && errno == EINTR)
+            ;
+    }
+    if (fd >= 0)
+        close (fd);
+    return 0;
+}
+
+static int
+flush_queue (HkSettings *settings)
+{
+    g_autoptr (GError) error = NULL;
+    g_autoptr (GByteArray) payload = g_byte_array_new (), reply = g_byte_array_new ();
+    g_autofree char *path = g_build_filename (hk_settings_get (settings, "queue_directory"),
+                                              "public", "qmgr", NULL);
+    uint16_t type = 0;
+    int fd = hk_ipc_connect (path, &error);
+    hk_pack_span (payload, HK_SPAN_NONE);
+    bool ok = fd >= 0
+              && hk_ipc_send_blocking (fd, HK_FRAME_FLUSH, hk_span (payload->data, payload->len),
+                                       &error)
+              && hk_ipc_receive_blocking (fd, 30000, &type, reply, &error);
+    if (fd >= 0)
+        close (fd);
+    if (ok && type == HK_FRAME_REPLY)
+        return 0;
+    fprintf (stderr, "hikyaku: flush: %s\n", error != NULL ? error->message : "no answer");
+    return EX_UNAVAILABLE;
+}
+
+static int
+report_down (const char *verb)
+{
+    fprintf (stderr, "hikyaku: %s: the mail system is not running\n", verb);
+    return 1; /* as postfix(1) */
+}
+
+static int
+control (const char *verb, HkSettings *settings)
+{
+    const char *dir = hk_settings_dir (settings);
+    pid_t pid = running_pid (settings);
+    if (pid < 0)
+        return EX_NOPERM;
+    if (g_str_has_prefix (verb, "start")) {
+        if (pid > 0) {
+            fprintf (stderr, "hikyaku: %s: the mail system is already running (pid %d)\n", verb,
+                     (int) pid);
+            return 1;
+        }
+        return exec_master (dir, strcmp (verb, "start-fg") == 0);
+    }
+    if (strcmp (verb, "status") == 0) {
+        if (pid > 0)
+            printf ("the mail system is running: pid %d\n", (int) pid);
+        else
+            fprintf (stderr, "the mail system is not running\n");
+        return pid > 0 ? 0 : 1;
+    }
+    if (pid == 0)
+        return report_down (verb);
+    if (strcmp (verb, "flush") == 0)
+        return flush_queue (settings);
+    static const struct {
+        const char *verb;
+        int signal;
+        bool waits;
+    } signals[] = { { "stop", SIGTERM, true },    { "drain", SIGUSR1, true },
+                    { "abort", SIGQUIT, true },   { "reload", SIGHUP, false },
+                    { "logrotate", SIGUSR2, false } };
+    for (size_t i = 0; i < G_N_ELEMENTS (signals); i++)
+        if (strcmp (verb, signals[i].verb) == 0)
+            return signal_and_wait (pid, signals[i].signal, signals[i].waits);
+    return EX_USAGE;
+}
+
+int
+hk_cli_control (int argc, char **argv)
+{
+    g_autoptr (GError) error = NULL;
+    const char *dir = NULL;
+    int option;
+    while ((option = getopt (argc, argv, "c:v")) != -1) {
+        if (option == 'c')
+            dir = optarg;
+        else if (option != 'v')
+            return EX_USAGE;
+    }
+    g_autofree char *absolute = g_canonicalize_filename (hk_cli_config_dir (dir), NULL);
+    g_autoptr (HkSettings) settings = hk_settings_load (absolute, &error);
+    if (settings == NULL) {
+        fprintf (stderr, "hikyaku: %s\n", error->message);
+        return EX_CONFIG;
+    }
+    return control (argv[0], settings);
+}

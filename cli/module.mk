@@ -1,0 +1,38 @@
+# cli/module.mk: the one program of an admin; Postfix's names are links to it.
+sbin_PROGRAMS += hikyaku
+hikyaku_SOURCES = cli/main.c cli/cli.h cli/alias.c cli/cat.c cli/check.c cli/conf.c cli/conf.h \
+	cli/conf_master.c cli/conf_show.c cli/control.c cli/fsck.c cli/log.c cli/man.c cli/map.c \
+	cli/plugin.c cli/queue.c cli/queue.h cli/sendmail.c cli/stats.c cli/super.c cli/tables.c \
+	cli/tables.h cli/tables_ask.c
+hikyaku_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
+hikyaku_LDADD = libhkrole.la $(HK_FLOOR6_LIBS)
+
+HK_SBIN_NAMES = postfix postconf postmap postalias postqueue postsuper postcat postlog sendmail
+HK_BIN_NAMES = mailq newaliases
+
+install-exec-hook:
+if POSTFIX_NAMES
+	cd '$(DESTDIR)$(sbindir)' && for n in $(HK_SBIN_NAMES); do $(LN_S) -f hikyaku $$n; done
+	cd '$(DESTDIR)$(sbindir)' && $(LN_S) -f '$(roledir)/drop' postdrop
+	$(MKDIR_P) '$(DESTDIR)$(bindir)'
+	cd '$(DESTDIR)$(bindir)' && for n in $(HK_BIN_NAMES); do \
+	  $(LN_S) -f '$(sbindir)/hikyaku' $$n; done
+endif
+
+# Modules are found by their .so; libtool's description of each would be a file for nobody.
+install-data-hook:
+	for n in $(plugin_LTLIBRARIES); do rm -f '$(DESTDIR)$(plugindir)'/$$n; done
+
+uninstall-hook:
+	for n in $(plugin_LTLIBRARIES); do rm -f '$(DESTDIR)$(plugindir)'/$${n%.la}.so; done
+if POSTFIX_NAMES
+	for n in $(HK_SBIN_NAMES) postdrop; do rm -f '$(DESTDIR)$(sbindir)'/$$n; done
+	for n in $(HK_BIN_NAMES); do rm -f '$(DESTDIR)$(bindir)'/$$n; done
+endif
+
+check_PROGRAMS += cli/test_params cli/test_conf
+cli_test_params_SOURCES = cli/test_params.c
+cli_test_params_LDADD = libhkrole.la $(HK_FLOOR6_LIBS)
+cli_test_conf_SOURCES = cli/test_conf.c cli/conf.c cli/conf_master.c cli/conf_show.c
+cli_test_conf_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
+cli_test_conf_LDADD = $(HK_FLOOR3_LIBS)
