@@ -1,0 +1,6 @@
+# tests/fuzz/module.mk: what a fuzzer links besides the rooms; autogen.sh lists the fuzzers.
+if FUZZERS
+tests_fuzz_fuzz_frames_SOURCES += core/qmgr/test_rig.c core/qmgr/test_rig.h \
+	$(HK_QMGR_SOURCES) $(deliver_parts)
+tests_fuzz_fuzz_frames_LDADD += libhkrole.la $(HK_FLOOR6_LIBS)
+endif
