@@ -69,13 +69,31 @@ tail_size (HkScan *self, const uint8_t *header)
     return length >= HK_RECORD_HEADER && length <= left ? length : left;
 }
 
+/* Files are whole multiples of the alignment: fewer bytes than a header are one that was cut. */
+static HkScanResult
+scan_stump (HkScan *self, uint64_t *out_size)
+{
+    size_t left = (size_t) (self->end - self->at);
+    const uint8_t *p = scan_bytes (self, self->at, left, self->chunk);
+    for (size_t i = 0; p != NULL && i < left; i++) {
+        if (p[i] != 0) {
+            *out_size = left;
+            self->at = self->end;
+            return HK_SCAN_TAIL;
+        }
+    }
+    return HK_SCAN_END;
+}
+
 HkScanResult
 hk_scan_next (HkScan *self, HkRecord *out, uint64_t *out_at, uint64_t *out_size)
 {
     *out_at = self->at;
     *out_size = 0;
-    if (self->at >= self->end || self->end - self->at < HK_RECORD_HEADER)
+    if (self->at >= self->end)
         return HK_SCAN_END;
+    if (self->end - self->at < HK_RECORD_HEADER)
+        return scan_stump (self, out_size);
     const uint8_t *p = scan_bytes (self, self->at, HK_RECORD_HEADER, self->chunk);
     if (p == NULL)
         return HK_SCAN_END;

@@ -155,20 +155,22 @@ test_random (void)
 static void
 test_cut_segment (void)
 {
-    for (int i = 0; i < 10; i++) {
+    for (int i = 0; i < MESSAGES; i++) {
         TestQueue *q = test_queue_new ();
         g_autoptr (GPtrArray) list = make (q);
         TestMessage *victim = g_ptr_array_index (list, (guint) i);
         g_autofree char *path = test_segment_path (q, &victim->where);
-        /* Cut before it, or behind its header: the rest of it is then worth keeping. */
-        uint64_t end = victim->where.offset + (i % 2 == 0 ? 0 : victim->where.length - 1);
+        /* Cut before it, in its header, in its middle, before its last byte: what is left of
+         * it is kept. */
+        uint64_t cuts[] = {0, 1, 63, 64, victim->where.length / 2, victim->where.length - 1};
+        uint64_t end = victim->where.offset + cuts[i % (int) G_N_ELEMENTS (cuts)];
         g_assert_cmpint (truncate (path, (off_t) end), ==, 0);
         g_autoptr (GPtrArray) lines = g_ptr_array_new_with_free_func (g_free);
         HkFsckReport report = {0};
         g_assert_true (hk_store_fsck (q->dir, true, note_line, lines, &report, NULL));
         g_assert_cmpuint (lines->len, >, 0);
         g_assert_cmpuint (report.n_bad + report.n_torn, >, 0);
-        if (i % 2 == 1)
+        if (end > victim->where.offset)
             g_assert_cmpuint (test_count_files (q, "corrupt"), >, 0);
         test_open_store (q);
         for (guint k = 0; k < list->len; k++) {

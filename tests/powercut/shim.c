@@ -160,12 +160,14 @@ shim_tracked (int fd)
     if (!ok)
         return 0;
     uint64_t known = __atomic_load_n (&cache[st.st_ino % CACHE], __ATOMIC_RELAXED);
+    bool is_below = (known & 1) != 0;
     if (known >> 1 != ((uint64_t) st.st_ino << 1 | 1)) {
-        shim_remember (st.st_ino, shim_is_below (fd));
-        known = __atomic_load_n (&cache[st.st_ino % CACHE], __ATOMIC_RELAXED);
+        /* Another thread may take the slot at once: what was found is kept here. */
+        is_below = shim_is_below (fd);
+        shim_remember (st.st_ino, is_below);
         errno = error;
     }
-    return known >> 1 == ((uint64_t) st.st_ino << 1 | 1) && (known & 1) ? st.st_ino : 0;
+    return is_below ? st.st_ino : 0;
 }
 
 ino_t
