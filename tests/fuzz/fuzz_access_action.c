@@ -1,5 +1,7 @@
 /* fuzz_access_action.c: any bytes as the answer of an access table (also of a policy
  * server): every one leads to a verdict, and every refusal has a valid code and status. */
+#include "config.h"
+
 #include "access/access_priv.h"
 #include "mail/reply.h"
 

@@ -1,5 +1,7 @@
 /* fuzz_address.c: SMTP paths and header address lists: any bytes; what is accepted is
  * canonical and survives being read again. */
+#include "config.h"
+
 #include "mail/address.h"
 
 int LLVMFuzzerTestOneInput (const uint8_t *data, size_t size);

@@ -1,4 +1,6 @@
 /* fuzz_envelope.c: packed envelopes: any bytes; what is accepted packs to a fixed point. */
+#include "config.h"
+
 #include "mail/envelope.h"
 
 int LLVMFuzzerTestOneInput (const uint8_t *data, size_t size);

@@ -1,5 +1,7 @@
 /* fuzz_header.c: header sections, and notifications about messages with any content: the
  * walk covers the input without gaps; foreign text never makes a line of its own. */
+#include "config.h"
+
 #include "mail/dsn.h"
 #include "mail/header.h"
 

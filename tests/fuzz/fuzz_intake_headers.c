@@ -1,5 +1,7 @@
 /* fuzz_intake_headers.c: the header section of any message: walked, rewritten, completed,
  * laid out.  The body comes out as it went in; nothing is laid out twice. */
+#include "config.h"
+
 #include "intake/intake_priv.h"
 
 #include "host/host.h"

@@ -1,5 +1,7 @@
 /* fuzz_maildrop.c: submission files: what is taken packs to a file that is taken again. */
 /* the parser is part of the roles, not of a room */
+#include "config.h"
+
 #include "smtpd/maildrop.c"
 
 int LLVMFuzzerTestOneInput (const uint8_t *data, size_t size);

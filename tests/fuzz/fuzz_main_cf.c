@@ -1,4 +1,6 @@
 /* fuzz_main_cf.c: any bytes as main.cf: reading, expansion, checks, getters. */
+#include "config.h"
+
 #include <stdlib.h>
 
 #include "conf/conf.h"

@@ -1,4 +1,6 @@
 /* fuzz_master_cf.c: any bytes as master.cf: services, options, views. */
+#include "config.h"
+
 #include <stdlib.h>
 
 #include "conf/conf.h"

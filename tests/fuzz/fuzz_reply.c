@@ -1,5 +1,7 @@
 /* fuzz_reply.c: replies: reading a server's bytes in pieces equals reading them whole; what
  * is made from any text is well-formed and reads back. */
+#include "config.h"
+
 #include "mail/reply.h"
 
 int LLVMFuzzerTestOneInput (const uint8_t *data, size_t size);

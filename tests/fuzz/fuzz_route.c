@@ -1,5 +1,7 @@
 /* fuzz_route.c: any bytes as an address: standard form is a fixed point, and every address
  * has one class and one route. */
+#include "config.h"
+
 #include "route/route.h"
 
 int LLVMFuzzerTestOneInput (const uint8_t *data, size_t size);

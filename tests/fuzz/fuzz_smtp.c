@@ -1,5 +1,7 @@
 /* fuzz_smtp.c: the SMTP dialogue: content is judged by a naive model of it, and whole
  * sessions run against played restrictions and a played store. */
+#include "config.h"
+
 #include "session/content.h"
 /* access, intake and the lane, played */
 #include "session/session_fakes.c"

@@ -2,6 +2,8 @@
  * keys.
  *
  * The cidr plugin is taken in whole: its parser reads what the lines give. */
+#include "config.h"
+
 #include "host/host_priv.h"
 
 #include "../../plugins/lookup/cidr/lookup_cidr.c"

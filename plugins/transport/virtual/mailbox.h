@@ -54,8 +54,9 @@ typedef struct {
     char text[512];
 } MailboxOutcome;
 
-/* DIR ends with '/'.  The message is in DIR/new under a fresh name, file and directory
- * durable, or it is nowhere.  Missing directories are made.  Blocks. */
+/* DIR ends with '/'.  The message is in DIR/new, file and directory durable, or it is nowhere;
+ * it is there once, even when this is not the first attempt.  Missing directories are made.
+ * Blocks. */
 void mailbox_maildir (const MailboxMessage *message, const char *dir, MailboxOutcome *out);
 /* Append to the file PATH under its locks; cut back to what it was when that fails. */
 void mailbox_mbox (const MailboxMessage *message, const char *path, MailboxOutcome *out);

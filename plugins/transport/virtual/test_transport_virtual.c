@@ -114,6 +114,48 @@ test_maildir (void)
     world_clear (&w);
 }
 
+static guint
+count_files (const World *w, const char *name)
+{
+    g_autofree char *path = g_build_filename (w->dir, name, NULL);
+    g_autoptr (GDir) dir = g_dir_open (path, 0, NULL);
+    guint n = 0;
+    while (dir != NULL && g_dir_read_name (dir) != NULL)
+        n++;
+    return n;
+}
+
+/* An attempt that is repeated, as after a crash, adds nothing; another message does, also when
+ * it should have the same name. */
+static void
+test_repeated (void)
+{
+    World w = {0};
+    HkResult result;
+    world_init (&w, "u/", "Subject: a\r\n\r\nx\r\n");
+    hk_harness_prop (w.h, HK_PROP_QUEUE_ID, "4dQ1");
+    hk_harness_prop_int (w.h, HK_PROP_ARRIVAL_US, 1700000000000042);
+    deliver (&w, &result);
+    expect (&result, HK_STATUS_SENT, "2.0.0", "delivered to maildir");
+    g_autofree char *new_dir = g_build_filename (w.dir, "u/new", NULL);
+    g_autofree char *file = only_file (new_dir);
+    g_assert_nonnull (strstr (file, "/1700000000.M000042Q4dQ1R"));
+    deliver (&w, &result);
+    expect (&result, HK_STATUS_SENT, "2.0.0", "delivered to maildir (by an earlier attempt)");
+    g_assert_cmpuint (count_files (&w, "u/new"), ==, 1);
+    g_assert_cmpuint (count_files (&w, "u/tmp"), ==, 0);
+    hk_harness_content (w.h, "Subject: b\r\n\r\nx\r\n", 17);
+    deliver (&w, &result);
+    expect (&result, HK_STATUS_SENT, "2.0.0", "delivered to maildir");
+    g_assert_cmpuint (count_files (&w, "u/new"), ==, 2);
+    deliver (&w, &result);
+    g_assert_cmpuint (count_files (&w, "u/new"), ==, 2);
+    hk_harness_prop (w.h, HK_PROP_QUEUE_ID, "4dQ2");
+    deliver (&w, &result);
+    g_assert_cmpuint (count_files (&w, "u/new"), ==, 3);
+    world_clear (&w);
+}
+
 static void
 test_mbox (void)
 {
@@ -251,6 +293,7 @@ main (int argc, char **argv)
 {
     g_test_init (&argc, &argv, NULL);
     g_test_add_func ("/virtual/maildir", test_maildir);
+    g_test_add_func ("/virtual/repeated", test_repeated);
     g_test_add_func ("/virtual/mbox", test_mbox);
     g_test_add_func ("/virtual/limits", test_limits);
     g_test_add_func ("/virtual/locked", test_locked);
