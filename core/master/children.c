@@ -14,8 +14,8 @@
 
 enum {
     CONTROL_FD = 3,         /* what a child finds its channel at */
-    BACKOFF_FIRST_MS = 100, /* doubled with each early end in a row … */
-    BACKOFF_MAX_MS = 60000, /* … up to this, */
+    BACKOFF_FIRST_MS = 100, /* doubled with each early end in a row, */
+    BACKOFF_MAX_MS = 60000, /* up to this when it did not come up, */
     BACKOFF_UP_MS = 800,    /* or to this when it had served: mail must not wait for long */
     EARLY_US = 60 * 1000000 /* an end within a minute of the start counts as early */
 };
@@ -30,6 +30,7 @@ on_frame (HkChannel *channel, uint16_t type, HkSpan payload, int fd, void *data)
         close (fd);
     if (type == HK_FRAME_UP) {
         self->is_up = true;
+        self->n_failed_starts = 0;
         hk_master_child_up (self->master);
     }
 }
@@ -158,13 +159,13 @@ environment (const HkChild *self, GPtrArray *listeners)
     return env;
 }
 
+/* Start it again, the later the more often in a row it has ended early. */
 static void
 retry_later (HkChild *self, bool had_served)
 {
-    unsigned shift = MIN (self->n_failures, 10u);
-    int64_t ms = MIN ((int64_t) BACKOFF_FIRST_MS << shift,
+    unsigned n = had_served ? self->n_crashes++ : self->n_failed_starts++;
+    int64_t ms = MIN ((int64_t) BACKOFF_FIRST_MS << MIN (n, 10u),
                       (int64_t) (had_served ? BACKOFF_UP_MS : BACKOFF_MAX_MS));
-    self->n_failures++;
     hk_timer_arm (&self->timer, ms * 1000);
 }
 
@@ -273,9 +274,7 @@ hk_children_reap (GPtrArray *children, pid_t pid, int status)
     hk_channel_close (self->channel);
     self->channel = NULL;
     if (is_clean || lived > EARLY_US)
-        self->n_failures = 0;
-    else if (had_served) /* what came up once will again: no long wait for the next try */
-        self->n_failures = MIN (self->n_failures, 3u);
+        self->n_crashes = self->n_failed_starts = 0;
     if (self->restarts && is_clean && self->on_demand)
         hk_master_child_ended (self->master, self); /* idle: wait for the next connection */
     else if (self->restarts && !self->is_new && (self->master->was_up || self->on_demand))

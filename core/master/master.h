@@ -42,7 +42,7 @@ struct HkChild {
     bool on_demand;      /* started when its listener has a connection */
     HkFdWatch demand;    /* ... which this watch tells */
     int64_t started_us;
-    unsigned n_failures; /* in a row, soon after the start */
+    unsigned n_failed_starts, n_crashes; /* in a row: never came up; ended soon after */
     HkLoopTimer timer;   /* backoff */
     bool is_new;         /* of a reload under way: gets the new listeners */
 };
