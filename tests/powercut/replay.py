@@ -190,6 +190,8 @@ class Replay:
         elif kind == RENAME:
             node = self.objects.get(ino)
             source = self.objects.get(d)
+            if node is None and isinstance(source, Directory):
+                raise ValueError("%s was renamed and never made: the log has a hole" % name)
             if isinstance(source, Directory) and source.live.get(name) is node:
                 del source.live[name]
                 source.changes += 1

@@ -25,10 +25,11 @@ do_open (int at, const char *path, int flags, mode_t mode)
     const char *name;
     struct stat st;
     find_openat ();
-    bool may_create = (flags & O_CREAT) != 0;
-    ino_t dir = may_create ? shim_parent (at, path, &name) : 0;
-    if (dir != 0)
+    /* Locked before the directory is looked for: it may come to be meanwhile. */
+    bool may_create = shim.is_on && (flags & O_CREAT) != 0;
+    if (may_create)
         shim_lock_names ();
+    ino_t dir = may_create ? shim_parent (at, path, &name) : 0;
     bool was_there = dir != 0 && shim_inode_at (at, path, NULL) != 0;
     int fd = real_openat (at, path, flags, mode);
     int error = errno;
@@ -47,7 +48,7 @@ do_open (int at, const char *path, int flags, mode_t mode)
             shim_put (&r, NULL, NULL, NULL, 0);
         }
     }
-    if (dir != 0)
+    if (may_create)
         shim_unlock_names ();
     errno = error;
     return fd;
@@ -102,17 +103,17 @@ int
 renameat2 (int at, const char *from, int at2, const char *to, unsigned flags)
 {
     const char *name = NULL, *name2 = NULL;
-    ino_t dir = shim_parent (at, from, &name), dir2 = shim_parent (at2, to, &name2);
     find_renameat2 ();
-    if (dir == 0 && dir2 == 0)
+    if (!shim.is_on)
         return real_renameat2 (at, from, at2, to, flags);
     shim_lock_names ();
+    ino_t dir = shim_parent (at, from, &name), dir2 = shim_parent (at2, to, &name2);
     Record r = {.type = R_RENAME, .dir = dir, .dir2 = dir2};
     mode_t mode = 0;
     r.ino = shim_inode_at (at, from, &mode);
     r.off = mode & 07777;
     int result = real_renameat2 (at, from, at2, to, flags);
-    if (result == 0 && r.ino != 0) {
+    if (result == 0 && r.ino != 0 && (dir != 0 || dir2 != 0)) {
         shim_remember (r.ino, dir2 != 0);
         shim_put (&r, name, name2, NULL, 0);
     }
@@ -136,14 +137,14 @@ int
 linkat (int at, const char *from, int at2, const char *to, int flags)
 {
     const char *name2 = NULL;
-    ino_t dir2 = shim_parent (at2, to, &name2);
     find_linkat ();
-    if (dir2 == 0)
+    if (!shim.is_on)
         return real_linkat (at, from, at2, to, flags);
     shim_lock_names ();
+    ino_t dir2 = shim_parent (at2, to, &name2);
     int result = real_linkat (at, from, at2, to, flags);
     Record r = {.type = R_LINK, .dir2 = dir2, .ino = shim_inode_at (at2, to, NULL)};
-    if (result == 0 && r.ino != 0) {
+    if (result == 0 && r.ino != 0 && dir2 != 0) {
         shim_remember (r.ino, true);
         shim_put (&r, NULL, name2, NULL, 0);
     }
@@ -161,14 +162,14 @@ int
 unlinkat (int at, const char *path, int flags)
 {
     const char *name = NULL;
-    ino_t dir = shim_parent (at, path, &name);
     find_unlinkat ();
-    if (dir == 0)
+    if (!shim.is_on)
         return real_unlinkat (at, path, flags);
     shim_lock_names ();
+    ino_t dir = shim_parent (at, path, &name);
     Record r = {.type = R_UNLINK, .dir = dir, .ino = shim_inode_at (at, path, NULL)};
     int result = real_unlinkat (at, path, flags);
-    if (result == 0 && r.ino != 0)
+    if (result == 0 && r.ino != 0 && dir != 0)
         shim_put (&r, name, NULL, NULL, 0);
     shim_unlock_names ();
     return result;
@@ -198,13 +199,13 @@ mkdirat (int at, const char *path, mode_t mode)
 {
     const char *name = NULL;
     struct stat st;
-    ino_t dir = shim_parent (at, path, &name);
     find_mkdirat ();
-    if (dir == 0)
+    if (!shim.is_on)
         return real_mkdirat (at, path, mode);
     shim_lock_names ();
+    ino_t dir = shim_parent (at, path, &name);
     int result = real_mkdirat (at, path, mode);
-    if (result == 0 && fstatat (at, path, &st, AT_SYMLINK_NOFOLLOW) == 0) {
+    if (result == 0 && dir != 0 && fstatat (at, path, &st, AT_SYMLINK_NOFOLLOW) == 0) {
         Record r = {
             .type = R_MKDIR, .dir = dir, .ino = st.st_ino, .off = st.st_mode & 07777};
         r.dir2 = shim_owner (&st);
