@@ -256,8 +256,7 @@ int
 main (int argc, char **argv)
 {
     g_autoptr (GError) error = NULL;
-    HkMaster self = { .log_fd = -1,
-                      .children = g_ptr_array_new_with_free_func (free_child) };
+    static HkMaster self = { .log_fd = -1 }; /* lives as long as the process */
     const char *dir = NULL;
     int option;
     while ((option = getopt (argc, argv, "c:d")) != -1) {
@@ -271,6 +270,7 @@ main (int argc, char **argv)
     umask (022);
     raise_limits ();
     hk_register_params ();
+    self.children = g_ptr_array_new_with_free_func (free_child);
     self.config_dir = g_canonicalize_filename (dir != NULL ? dir : HK_CONFIG_DIR, NULL);
     hk_log_open (HK_LOG_TO_STDERR, -1, "hikyaku", "master");
     self.settings = hk_settings_load (self.config_dir, &error);

@@ -179,6 +179,7 @@ run (const char *dir, GError **error)
         hk_events_free (events);
     hk_plugins_free (plugins);
     hk_stats_free (stats);
+    g_main_context_iteration (hk_loop_context (self.loop), FALSE); /* what was posted last */
     hk_loop_free (self.loop);
     return ok;
 }

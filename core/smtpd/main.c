@@ -519,7 +519,7 @@ int
 main (int argc, char **argv)
 {
     g_autoptr (GError) error = NULL;
-    Process self = {.is_draining = false};
+    static Process self; /* lives as long as the process */
     const char *dir = NULL;
     int option;
     while ((option = getopt (argc, argv, "c:v")) != -1) {

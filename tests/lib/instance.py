@@ -197,6 +197,15 @@ class Instance:
             finally:
                 self.err.close()
         self.returncode, self.proc = self.proc.returncode, None
+        self.check_sanitizers()
+
+    def check_sanitizers(self):
+        """A role that a sanitizer ended is started again and might go unnoticed."""
+        said = (self.dir / "stderr").read_text(errors="replace")
+        for sign in ("Sanitizer", "runtime error:"):
+            at = said.find(sign)
+            if at >= 0:
+                raise AssertionError("a sanitizer's report: " + said[max(at - 50, 0):at + 3000])
 
     def kill_all(self):
         """Every process of the instance, at once."""
