@@ -50,8 +50,9 @@ typedef struct {
     static ret (*real_##name) (__VA_ARGS__);                                               \
     static void find_##name (void)                                                         \
     {                                                                                      \
-        if (real_##name == NULL)                                                           \
-            *(void **) &real_##name = dlsym (RTLD_NEXT, #name);                            \
+        if (__atomic_load_n (&real_##name, __ATOMIC_RELAXED) == NULL)                      \
+            __atomic_store_n ((void **) &real_##name, dlsym (RTLD_NEXT, #name),            \
+                              __ATOMIC_RELAXED);                                           \
     }
 
 #pragma GCC visibility push(hidden)
