@@ -174,12 +174,14 @@ cannot (HkCall *call, const char *what)
 static HkAnswer
 host_prop (HkCall *call, uint32_t id, HkSpan *out)
 {
+    *out = HK_SPAN_NONE;
     return HAS (call, prop) ? call->ops->prop (call, id, out) : HK_ABSENT;
 }
 
 static HkAnswer
 host_prop_int (HkCall *call, uint32_t id, int64_t *out)
 {
+    *out = 0;
     return HAS (call, prop_int) ? call->ops->prop_int (call, id, out) : HK_ABSENT;
 }
 
@@ -287,6 +289,7 @@ host_n_recipients (HkCall *call)
 static HkAnswer
 host_recipient_prop (HkCall *call, size_t i, uint32_t id, HkSpan *out)
 {
+    *out = HK_SPAN_NONE;
     return HAS (call, recipient_prop) ? call->ops->recipient_prop (call, i, id, out)
                                       : HK_ABSENT;
 }
@@ -294,6 +297,7 @@ host_recipient_prop (HkCall *call, size_t i, uint32_t id, HkSpan *out)
 static HkAnswer
 host_recipient_prop_int (HkCall *call, size_t i, uint32_t id, int64_t *out)
 {
+    *out = 0;
     return HAS (call, recipient_prop_int) ? call->ops->recipient_prop_int (call, i, id, out)
                                           : HK_ABSENT;
 }

@@ -178,6 +178,9 @@ test_call_services (void)
     g_assert_cmpint (s.host->prop (&call, 7, &out), ==, HK_FOUND);
     g_assert_true (hk_span_is (out, "seven"));
     g_assert_cmpint (s.host->prop_int (&call, 7, &number), ==, HK_ABSENT); /* not lent */
+    g_assert_cmpint (number, ==, 0);
+    g_assert_cmpint (s.host->prop (&call, 8, &out), ==, HK_ABSENT);
+    g_assert_cmpuint (out.size, ==, 0); /* not what an earlier question left */
     g_assert_cmpint (s.host->edit_body (&call, out), ==, HK_BROKEN);
     g_assert_cmpint (s.host->deadline_us (&call), ==, INT64_MAX);
     hk_call_reset (&call);

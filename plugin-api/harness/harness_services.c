@@ -168,6 +168,7 @@ host_deadline_us (HkCall *call)
 static HkAnswer
 read_prop (const Props *props, uint32_t id, HkSpan *out)
 {
+    *out = (HkSpan){0};
     if (id >= N_PROPS || props->answer[id] != 0)
         return id >= N_PROPS ? HK_ABSENT : props->answer[id];
     if (props->text[id] == NULL)
@@ -179,6 +180,7 @@ read_prop (const Props *props, uint32_t id, HkSpan *out)
 static HkAnswer
 read_prop_int (const Props *props, uint32_t id, int64_t *out)
 {
+    *out = 0;
     if (id >= N_PROPS || props->answer[id] != 0)
         return id >= N_PROPS ? HK_ABSENT : props->answer[id];
     if (!props->has_number[id])

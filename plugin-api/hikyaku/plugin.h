@@ -349,6 +349,7 @@ struct HkHost {
     HkAnswer (*broken) (HkCall *call, const char *format, ...) HK_PRINTF (2, 3);
     int64_t (*now_us) (const HkHost *host);
     int64_t (*deadline_us) (HkCall *call); /* INT64_MAX: none */
+    /* HK_FOUND or HK_ABSENT; OUT is empty, or 0, when absent.  Spans live as long as the call. */
     HkAnswer (*prop) (HkCall *call, uint32_t id, HkSpan *out);
     HkAnswer (*prop_int) (HkCall *call, uint32_t id, int64_t *out);
 

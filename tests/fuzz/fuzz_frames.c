@@ -74,7 +74,8 @@ start (void *instance, HkCall *call)
         g_assert (content.data[i] != 0);
     for (size_t i = 0; i < call->ops->n_recipients (call); i++) {
         HkResult r = {.size = sizeof r, .dsn = HK_SPAN ("2.0.0"), .text = HK_SPAN ("fine")};
-        call->ops->recipient_prop (call, i, HK_PROP_RECIPIENT, &address);
+        if (call->ops->recipient_prop (call, i, HK_PROP_RECIPIENT, &address) != HK_FOUND)
+            address = HK_SPAN_NONE;
         r.status = address.size > 0 ? address.data[0] % 6 : HK_STATUS_SENT;
         r.text = address;
         if (r.status == HK_STATUS_FORWARDED) {
