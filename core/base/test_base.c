@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include "base/crc32c.h"
+#include "base/heap.h"
 #include "base/pack.h"
 #include "base/stats.h"
 #include "base/text.h"
@@ -177,6 +178,64 @@ test_arena (void)
     g_assert_cmpuint (hk_arena_used (arena), ==, 0);
 }
 
+typedef struct {
+    int64_t key;
+    uint32_t place;
+} Item;
+
+static int64_t
+item_key (const void *item)
+{
+    return ((const Item *) item)->key;
+}
+
+static uint32_t *
+item_place (void *item)
+{
+    return &((Item *) item)->place;
+}
+
+static void
+test_heap (void)
+{
+    enum { N = 500 };
+    g_autofree Item *items = g_new0 (Item, N);
+    HkHeap heap;
+    hk_heap_init (&heap, item_key, item_place);
+    g_assert_null (hk_heap_first (&heap));
+    for (int i = 0; i < N; i++) {
+        items[i].key = g_test_rand_int_range (0, 1000);
+        if (i < N / 2)
+            hk_heap_append (&heap, &items[i]);
+    }
+    hk_heap_order (&heap);
+    for (int i = N / 2; i < N; i++)
+        hk_heap_add (&heap, &items[i]);
+    for (int i = 0; i < N; i += 5) {
+        hk_heap_remove (&heap, &items[i]);
+        hk_heap_remove (&heap, &items[i]); /* it is not there: nothing */
+        g_assert_cmpuint (items[i].place, ==, 0);
+    }
+    for (int i = 1; i < N; i += 5) {
+        items[i].key = g_test_rand_int_range (0, 1000);
+        if (i % 2 == 0)
+            hk_heap_moved (&heap, &items[i]);
+        else
+            hk_heap_add (&heap, &items[i]);
+    }
+    int64_t last = 0;
+    unsigned n = 0;
+    for (Item *first; (first = hk_heap_first (&heap)) != NULL; n++) {
+        g_assert_cmpint (first->key, >=, last);
+        last = first->key;
+        hk_heap_remove (&heap, first);
+    }
+    g_assert_cmpuint (n, ==, N - N / 5);
+    hk_heap_add (&heap, &items[0]);
+    hk_heap_clear (&heap);
+    g_assert_cmpuint (items[0].place, ==, 0);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -191,5 +250,6 @@ main (int argc, char **argv)
     g_test_add_func ("/base/stats", test_stats);
     g_test_add_func ("/base/distance", test_distance);
     g_test_add_func ("/base/arena", test_arena);
+    g_test_add_func ("/base/heap", test_heap);
     return g_test_run ();
 }

@@ -155,7 +155,7 @@ typedef struct {
 typedef struct {
     HkIncoming *incoming;
     HkSpan top;      /* the recipient that all comes from */
-    GArray *todo;    /* Expansion; one that was replaced has no address */
+    GArray *pending;    /* Expansion; one that was replaced has no address */
     GArray *results; /* HkSpan; scratch */
     guint n_replaced;
 } Expanding;
@@ -174,21 +174,21 @@ static bool
 add_expansion (Expanding *self, Expansion next)
 {
     const HkIntake *intake = self->incoming->intake;
-    if (self->todo->len - self->n_replaced >= intake->expansion_limit)
+    if (self->pending->len - self->n_replaced >= intake->expansion_limit)
         return refuse_expansion (self, "map expansion size");
     if (next.depth > intake->recursion_limit)
         return refuse_expansion (self, "map nesting");
     if (next.address.size > intake->address_limit)
         return refuse_expansion (self, "result length");
-    g_array_append_val (self->todo, next);
+    g_array_append_val (self->pending, next);
     return true;
 }
 
-/* Replace TODO[I] by what it maps to. */
+/* Replace PENDING[I] by what it maps to. */
 static bool
 expand_one (Expanding *self, guint i)
 {
-    Expansion at = g_array_index (self->todo, Expansion, i);
+    Expansion at = g_array_index (self->pending, Expansion, i);
     HkIncoming *incoming = self->incoming;
     g_array_set_size (self->results, 0);
     HkAnswer answer =
@@ -198,7 +198,7 @@ expand_one (Expanding *self, guint i)
         return false;
     if (answer != HK_FOUND || self->results->len == 0)
         return true;
-    g_array_index (self->todo, Expansion, i).address = HK_SPAN_NONE;
+    g_array_index (self->pending, Expansion, i).address = HK_SPAN_NONE;
     self->n_replaced++;
     for (guint r = 0; r < self->results->len; r++) {
         HkSpan result = g_array_index (self->results, HkSpan, r);
@@ -212,15 +212,15 @@ expand_one (Expanding *self, guint i)
 bool
 hk_alias_expand (HkIncoming *incoming, HkSpan address, GArray *out)
 {
-    g_autoptr (GArray) todo = g_array_new (FALSE, FALSE, sizeof (Expansion));
+    g_autoptr (GArray) pending = g_array_new (FALSE, FALSE, sizeof (Expansion));
     g_autoptr (GArray) results = g_array_new (FALSE, FALSE, sizeof (HkSpan));
-    Expanding self = {incoming, address, todo, results, 0};
+    Expanding self = {incoming, address, pending, results, 0};
     Expansion first = {address, 0, false};
-    g_array_append_val (todo, first);
-    for (guint i = 0; i < todo->len; i++) {
-        if (!g_array_index (todo, Expansion, i).is_final && !expand_one (&self, i))
+    g_array_append_val (pending, first);
+    for (guint i = 0; i < pending->len; i++) {
+        if (!g_array_index (pending, Expansion, i).is_final && !expand_one (&self, i))
             return false;
-        HkSpan done = g_array_index (todo, Expansion, i).address;
+        HkSpan done = g_array_index (pending, Expansion, i).address;
         if (done.size > 0)
             g_array_append_val (out, done);
     }

@@ -49,7 +49,7 @@ struct HkLoop {
     int64_t now_us;
     Slot *slots;
     uint32_t n_slots, free_slot; /* free_slot n_slots: none */
-    HkTimers timers;
+    HkHeap timers;
     HkTurnHook *hooks, **hooks_end;
     pthread_mutex_t post_lock; /* guards posts; not a GMutex: the thread sanitizer sees it */
     Post *posts, **posts_end;
@@ -79,7 +79,7 @@ hk_loop_context (HkLoop *self)
     return self->context;
 }
 
-HkTimers *
+HkHeap *
 hk_loop_timers (HkLoop *self)
 {
     return &self->timers;
@@ -115,8 +115,8 @@ static struct epoll_event
 event_for (const HkFdWatch *watch, unsigned events, uint32_t extra)
 {
     struct epoll_event ev = { .events = extra };
-    if (events & HK_LOOP_READ)
-        ev.events |= EPOLLIN | EPOLLRDHUP;
+    if (events & HK_LOOP_READ) /* EPOLLRDHUP does not go with EPOLLEXCLUSIVE */
+        ev.events |= extra & EPOLLEXCLUSIVE ? EPOLLIN : EPOLLIN | EPOLLRDHUP;
     if (events & HK_LOOP_WRITE)
         ev.events |= EPOLLOUT;
     ev.data.u64 = (uint64_t) watch->loop->slots[watch->slot].generation << 32 | watch->slot;
@@ -148,22 +148,12 @@ hk_loop_attach (HkLoop *self, HkFdWatch *watch, int fd, unsigned events, HkFdFn 
     return attach (self, watch, fd, events, 0, fn, data, error);
 }
 
+/* EPOLLEXCLUSIVE allows no change of events later on. */
 bool
 hk_loop_attach_exclusive (HkLoop *self, HkFdWatch *watch, int fd, HkFdFn fn, void *data,
                           GError **error)
 {
-    *watch = (HkFdWatch) { .fn = fn, .data = data, .loop = self, .fd = fd,
-                           .events = HK_LOOP_READ, .slot = take_slot (self) };
-    self->slots[watch->slot].watch = watch;
-    struct epoll_event ev = event_for (watch, 0, EPOLLIN | EPOLLEXCLUSIVE);
-    if (epoll_ctl (self->epoll_fd, EPOLL_CTL_ADD, fd, &ev) == 0)
-        return true;
-    int e = errno;
-    free_slot (self, watch->slot);
-    watch->loop = NULL;
-    g_set_error (error, G_IO_ERROR, (int) g_io_error_from_errno (e), "cannot watch listener %d: %s",
-                 fd, g_strerror (e));
-    return false;
+    return attach (self, watch, fd, HK_LOOP_READ, EPOLLEXCLUSIVE, fn, data, error);
 }
 
 void
@@ -435,7 +425,7 @@ hk_loop_free (HkLoop *self)
         close (self->post_fd);
     if (self->signal_fd >= 0)
         close (self->signal_fd);
-    hk_timers_clear (&self->timers);
+    hk_heap_clear (&self->timers);
     g_array_unref (self->signals);
     pthread_mutex_destroy (&self->post_lock);
     g_free (self->slots);

@@ -52,7 +52,7 @@ struct HkLoopTimer {
     HkLoopTimerFn fn;
     void *data;
     int64_t due_us; /* steady */
-    size_t place;   /* private; 0: not armed */
+    uint32_t place; /* private; 0: not armed */
     HkLoop *loop;
 };
 void hk_timer_init (HkLoopTimer *timer, HkLoop *loop, HkLoopTimerFn fn, void *data);

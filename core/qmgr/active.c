@@ -204,7 +204,7 @@ hk_qmgr_has_room (const Qmgr *q)
 static void
 quarantine (Qmgr *q, HkEntry *entry, const GError *error)
 {
-    hk_heap_remove (q->deferred, entry);
+    hk_heap_remove (&q->deferred, entry);
     hk_store_quarantine (q->store, entry, error);
     hk_qmgr_wake (q);
 }
@@ -276,7 +276,7 @@ hk_qmgr_enqueue (HkEntry *entry, void *data)
         hk_store_set_queue (q->store, entry,
                             entry->attempts > 0 ? HK_QUEUE_DEFERRED : HK_QUEUE_INCOMING);
     if (entry->queue == HK_QUEUE_DEFERRED)
-        hk_heap_add (q->deferred, entry);
+        hk_heap_add (&q->deferred, entry);
     else if (entry->queue == HK_QUEUE_INCOMING)
         hk_ring_push (&q->fresh, entry->id);
     hk_qmgr_wake (q);
@@ -296,7 +296,7 @@ put_back (Qmgr *q, HkEntry *entry, HkQueueName queue, const GError *error)
                                hk_qmgr_now_s (q) + q->params.minimal_backoff);
     if (queue == HK_QUEUE_INCOMING)
         hk_store_set_queue (q->store, entry, HK_QUEUE_DEFERRED);
-    hk_heap_add (q->deferred, entry);
+    hk_heap_add (&q->deferred, entry);
 }
 
 static void
@@ -304,7 +304,7 @@ start_stored (Qmgr *q, HkEntry *entry)
 {
     g_autoptr (GError) error = NULL;
     HkQueueName queue = (HkQueueName) entry->queue;
-    hk_heap_remove (q->deferred, entry);
+    hk_heap_remove (&q->deferred, entry);
     hk_store_set_queue (q->store, entry, HK_QUEUE_ACTIVE);
     g_autoptr (HkStoredMessage) stored = hk_store_load (q->store, entry, &error);
     if (stored == NULL) {
@@ -347,7 +347,7 @@ next_fresh (Qmgr *q)
 static HkEntry *
 next_deferred (Qmgr *q)
 {
-    HkEntry *entry = hk_heap_first (q->deferred);
+    HkEntry *entry = hk_heap_first (&q->deferred);
     if (entry == NULL || entry->next_attempt > hk_qmgr_now_s (q) ||
         q->n_active_deferred >= q->params.active_limit - q->params.active_limit / 5)
         return NULL;

@@ -26,7 +26,7 @@ hk_change_delete (Qmgr *q, HkEntry *entry)
         return true;
     }
     tell (entry, "removed");
-    hk_heap_remove (q->deferred, entry);
+    hk_heap_remove (&q->deferred, entry);
     hk_store_done (q->store, entry);
     hk_stats_add (q->count.removed, 1);
     return true;
@@ -45,7 +45,7 @@ hk_change_hold (Qmgr *q, HkEntry *entry)
         hk_active_check (active);
         return true;
     }
-    hk_heap_remove (q->deferred, entry);
+    hk_heap_remove (&q->deferred, entry);
     hk_store_set_queue (q->store, entry, HK_QUEUE_HOLD);
     return true;
 }
@@ -56,7 +56,7 @@ make_due (Qmgr *q, HkEntry *entry)
 {
     hk_store_set_queue (q->store, entry, HK_QUEUE_DEFERRED);
     entry->next_attempt = (uint32_t) hk_qmgr_now_s (q);
-    hk_heap_add (q->deferred, entry);
+    hk_heap_add (&q->deferred, entry);
     hk_qmgr_wake (q);
 }
 
@@ -105,7 +105,7 @@ hk_change_flush (Qmgr *q, HkEntry *entry)
     if (entry->queue != HK_QUEUE_DEFERRED || hk_active_find (q, entry->id) != NULL)
         return false;
     entry->next_attempt = (uint32_t) hk_qmgr_now_s (q);
-    hk_heap_add (q->deferred, entry);
+    hk_heap_add (&q->deferred, entry);
     hk_qmgr_wake (q);
     return true;
 }

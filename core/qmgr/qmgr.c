@@ -142,7 +142,7 @@ tell_pressure (Qmgr *self)
 static int64_t
 next_due_us (Qmgr *self)
 {
-    const HkEntry *first = hk_heap_first (self->deferred);
+    const HkEntry *first = hk_heap_first (&self->deferred);
     if (first == NULL || !hk_qmgr_has_room (self))
         return INT64_MAX;
     int64_t wait_s = (int64_t) first->next_attempt - hk_qmgr_now_s (self);
@@ -154,7 +154,7 @@ has_more_now (Qmgr *self)
 {
     if (self->is_draining)
         return false;
-    const HkEntry *first = hk_heap_first (self->deferred);
+    const HkEntry *first = hk_heap_first (&self->deferred);
     bool is_due =
         first != NULL && first->next_attempt <= hk_qmgr_now_s (self) &&
         self->n_active_deferred < self->params.active_limit - self->params.active_limit / 5;
@@ -236,7 +236,7 @@ hk_qmgr_new (HkLoop *loop, const char *dir, HkSettings *settings, HkStats *stats
         hk_workers_new (loop, (unsigned) hk_settings_int (settings, "qmgr_workers"));
     self->transports = g_ptr_array_new ();
     self->sched = hk_sched_new (hk_qmgr_limits, self);
-    self->deferred = g_ptr_array_new ();
+    hk_deferred_init (&self->deferred);
     self->active = g_hash_table_new (g_int64_hash, g_int64_equal);
     self->segments = g_hash_table_new (g_int64_hash, g_int64_equal);
     self->servers = g_ptr_array_new ();
@@ -252,8 +252,7 @@ gather (HkEntry *entry, void *data)
 {
     Qmgr *self = data;
     if (entry->queue == HK_QUEUE_DEFERRED) {
-        g_ptr_array_add (self->deferred, entry);
-        entry->heap_place = self->deferred->len;
+        hk_heap_append (&self->deferred, entry);
     } else {
         hk_qmgr_enqueue (entry, self);
     }
@@ -281,7 +280,7 @@ hk_qmgr_open_queue (Qmgr *self, GError **error)
     if (self->store == NULL)
         return false;
     hk_store_foreach (self->store, gather, self);
-    hk_heap_order (self->deferred);
+    hk_heap_order (&self->deferred);
     HkLaneOptions lane = {
         .queue_directory = queue,
         .segment_size = NOTICE_SEGMENT_SIZE,
@@ -387,7 +386,7 @@ hk_qmgr_free (Qmgr *self)
     g_hash_table_unref (self->active);
     g_hash_table_unref (self->segments);
     g_ptr_array_unref (self->servers);
-    g_ptr_array_unref (self->deferred);
+    g_ptr_array_unref (self->deferred.items); /* the entries are gone with the store */
     hk_ring_clear (&self->fresh);
     g_free (self->params.double_bounce_address);
     hk_settings_unref (self->settings);

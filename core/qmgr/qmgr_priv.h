@@ -15,6 +15,7 @@
 #ifndef HK_QMGR_PRIV_H
 #define HK_QMGR_PRIV_H
 
+#include "base/heap.h"
 #include "host/events.h"
 #include "intake/intake.h"
 #include "ipc/channel.h"
@@ -42,17 +43,7 @@ void hk_ring_push (Ring *ring, HkQueueId id);
 bool hk_ring_pop (Ring *ring, HkQueueId *out);
 void hk_ring_clear (Ring *ring);
 
-/* Deferred entries by next_attempt; their heap_place is their place, from 1. */
-typedef GPtrArray Heap;
-void hk_heap_add (Heap *heap, HkEntry *entry);
-void hk_heap_remove (Heap *heap, HkEntry *entry); /* nothing when it is not there */
-void hk_heap_moved (Heap *heap, HkEntry *entry);  /* its next_attempt changed */
-void hk_heap_order (Heap *heap);                  /* after many changes */
-static inline HkEntry *
-hk_heap_first (const Heap *heap)
-{
-    return heap->len == 0 ? NULL : g_ptr_array_index (heap, 0);
-}
+void hk_deferred_init (HkHeap *self); /* of HkEntry, by next_attempt */
 
 /* ---- parameters, read once per load ---- */
 
@@ -96,7 +87,7 @@ struct Qmgr {
     HkSched *sched;
 
     Ring fresh; /* incoming */
-    Heap *deferred;
+    HkHeap deferred;
     bool prefer_deferred; /* whose turn it is */
 
     GHashTable *active; /* &Active.id → Active */

@@ -67,7 +67,7 @@ defer_message (Active *self)
     if (self->is_held)
         hk_store_set_queue (q->store, entry, HK_QUEUE_HOLD);
     else
-        hk_heap_add (q->deferred, entry);
+        hk_heap_add (&q->deferred, entry);
     hk_active_free (self);
 }
 

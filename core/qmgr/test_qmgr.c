@@ -418,28 +418,6 @@ test_waiting (void)
         g_assert_cmpuint (id, ==, next++);
     g_assert_cmpuint (next, ==, 1001);
     hk_ring_clear (&ring);
-
-    g_autoptr (GRand) random = g_rand_new_with_seed (3);
-    Heap *heap = g_ptr_array_new ();
-    g_autofree HkEntry *entries = g_new0 (HkEntry, 500);
-    for (int i = 0; i < 500; i++) {
-        entries[i].next_attempt = (uint32_t) g_rand_int_range (random, 0, 1000);
-        hk_heap_add (heap, &entries[i]);
-    }
-    for (int i = 0; i < 500; i += 5)
-        hk_heap_remove (heap, &entries[i]);
-    for (int i = 1; i < 500; i += 5) {
-        entries[i].next_attempt = (uint32_t) g_rand_int_range (random, 0, 1000);
-        hk_heap_moved (heap, &entries[i]);
-    }
-    uint32_t last = 0, n = 0;
-    for (HkEntry *first; (first = hk_heap_first (heap)) != NULL; n++) {
-        g_assert_cmpuint (first->next_attempt, >=, last);
-        last = first->next_attempt;
-        hk_heap_remove (heap, first);
-    }
-    g_assert_cmpuint (n, ==, 400);
-    g_ptr_array_unref (heap);
 }
 
 int

@@ -38,102 +38,20 @@ hk_ring_clear (Ring *ring)
     *ring = (Ring){NULL, 0, 0, 0};
 }
 
-/* ---- the heap
- * --------------------------------------------------------------------------------- */
-
-static HkEntry *
-at (const Heap *heap, uint32_t place)
+static int64_t
+next_attempt (const void *item)
 {
-    return g_ptr_array_index (heap, place - 1);
+    return ((const HkEntry *) item)->next_attempt;
 }
 
-static void
-put (Heap *heap, uint32_t place, HkEntry *entry)
+static uint32_t *
+place (void *item)
 {
-    g_ptr_array_index (heap, place - 1) = entry;
-    entry->heap_place = place;
-}
-
-static void
-sift_up (Heap *heap, HkEntry *entry)
-{
-    uint32_t place = entry->heap_place;
-    while (place > 1 && at (heap, place / 2)->next_attempt > entry->next_attempt) {
-        put (heap, place, at (heap, place / 2));
-        place /= 2;
-    }
-    put (heap, place, entry);
-}
-
-static void
-sift_down (Heap *heap, HkEntry *entry)
-{
-    uint32_t place = entry->heap_place;
-    for (;;) {
-        uint32_t child = place * 2;
-        if (child > heap->len)
-            break;
-        if (child < heap->len &&
-            at (heap, child + 1)->next_attempt < at (heap, child)->next_attempt)
-            child++;
-        if (at (heap, child)->next_attempt >= entry->next_attempt)
-            break;
-        put (heap, place, at (heap, child));
-        place = child;
-    }
-    put (heap, place, entry);
-}
-
-static bool
-is_in (const Heap *heap, const HkEntry *entry)
-{
-    return entry->heap_place > 0 && entry->heap_place <= heap->len &&
-           at (heap, entry->heap_place) == entry;
+    return &((HkEntry *) item)->heap_place;
 }
 
 void
-hk_heap_add (Heap *heap, HkEntry *entry)
+hk_deferred_init (HkHeap *self)
 {
-    if (is_in (heap, entry)) {
-        hk_heap_moved (heap, entry);
-        return;
-    }
-    g_ptr_array_add (heap, entry);
-    entry->heap_place = heap->len;
-    sift_up (heap, entry);
-}
-
-void
-hk_heap_remove (Heap *heap, HkEntry *entry)
-{
-    if (!is_in (heap, entry)) {
-        entry->heap_place = 0;
-        return;
-    }
-    uint32_t place = entry->heap_place;
-    HkEntry *last = g_ptr_array_steal_index_fast (heap, heap->len - 1);
-    entry->heap_place = 0;
-    if (last == entry)
-        return;
-    put (heap, place, last);
-    sift_up (heap, last);
-    sift_down (heap, last);
-}
-
-void
-hk_heap_moved (Heap *heap, HkEntry *entry)
-{
-    if (!is_in (heap, entry))
-        return;
-    sift_up (heap, entry);
-    sift_down (heap, entry);
-}
-
-void
-hk_heap_order (Heap *heap)
-{
-    for (uint32_t place = 1; place <= heap->len; place++)
-        at (heap, place)->heap_place = place;
-    for (uint32_t place = heap->len / 2; place >= 1; place--)
-        sift_down (heap, at (heap, place));
+    hk_heap_init (self, next_attempt, place);
 }

@@ -27,7 +27,7 @@ hk_sched_new (HkSchedLimitsFn limits, void *data)
     self->data = data;
     self->transports =
         g_hash_table_new_full (g_str_hash, g_str_equal, NULL, transport_free);
-    self->sleepers = g_ptr_array_new ();
+    hk_sched_sleepers_init (&self->sleepers);
     return self;
 }
 
@@ -37,7 +37,7 @@ hk_sched_free (HkSched *self)
     if (self == NULL)
         return;
     g_hash_table_unref (self->transports);
-    g_ptr_array_unref (self->sleepers);
+    hk_heap_clear (&self->sleepers);
     g_free (self);
 }
 
@@ -301,8 +301,8 @@ hk_sched_revive (HkSched *self, const char *nexthop)
 {
     /* Gathered first: waking one reorders the heap. */
     g_autoptr (GPtrArray) found = g_ptr_array_new ();
-    for (guint i = 0; i < self->sleepers->len; i++) {
-        Site *site = g_ptr_array_index (self->sleepers, i);
+    for (guint i = 0; i < self->sleepers.items->len; i++) {
+        Site *site = g_ptr_array_index (self->sleepers.items, i);
         if (site->is_dead &&
             (nexthop == NULL || g_ascii_strcasecmp (site->nexthop, nexthop) == 0))
             g_ptr_array_add (found, site);
@@ -315,8 +315,8 @@ int64_t
 hk_sched_tick (HkSched *self, int64_t now_us)
 {
     int64_t wake = INT64_MAX;
-    while (self->sleepers->len > 0) {
-        Site *site = g_ptr_array_index (self->sleepers, 0);
+    Site *site;
+    while ((site = hk_heap_first (&self->sleepers)) != NULL) {
         if (site->rests_until_us > now_us) {
             wake = site->rests_until_us;
             break;

@@ -2,6 +2,7 @@
 #ifndef HK_SCHED_PRIV_H
 #define HK_SCHED_PRIV_H
 
+#include "base/heap.h"
 #include "sched/sched.h"
 
 typedef struct Site Site;
@@ -17,7 +18,7 @@ struct HkSched {
     HkSchedLimitsFn limits;
     void *data;
     GHashTable *transports; /* name → HkSchedTransport, owned */
-    GPtrArray *sleepers;    /* heap of Site by rests_until_us */
+    HkHeap sleepers;        /* Site by rests_until_us */
     Site *dead;             /* dead sites with peers, by next_dead */
     size_t n_sites;
 };
@@ -46,7 +47,7 @@ struct Site {
     double success, failure, failed_cohorts;
     int64_t rests_until_us;
     int64_t throttle_rest_us; /* the last one; grows */
-    size_t heap_place;        /* in sleepers, from 1; 0: not there */
+    uint32_t heap_place;      /* in sleepers; 0: not there */
     char *reason;             /* of its death */
     Site *next_dead;
     bool is_dead, in_dead_list;
@@ -103,6 +104,7 @@ void hk_sched_site_remove (Site *site, Peer *peer); /* and out of its offer */
 void hk_sched_site_rotate (Site *site, Peer *peer); /* to the tail of its queue */
 void hk_sched_site_update (Site *site);             /* offers as eligibility says */
 void hk_sched_site_rest (Site *site, int64_t until_us);
+void hk_sched_sleepers_init (HkHeap *self);
 void hk_sched_site_wake (Site *site);
 void hk_sched_site_drop (Site *site); /* frees it when nothing needs it any more */
 void hk_sched_site_feedback (Site *site, HkSiteFeedback feedback, const char *reason,

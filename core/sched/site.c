@@ -8,77 +8,37 @@
 #define FIRST_THROTTLE_REST (1 * INT64_C (1000000))
 #define MAX_THROTTLE_REST (60 * INT64_C (1000000))
 
-/* ---- the heap of sites that rest
- * ---------------------------------------------------------- */
+/* ---- sites that rest */
 
-static Site *
-sleeper (GPtrArray *heap, size_t place)
+static int64_t
+rests_until (const void *item)
 {
-    return g_ptr_array_index (heap, place - 1);
+    return ((const Site *) item)->rests_until_us;
 }
 
-static void
-put_sleeper (GPtrArray *heap, size_t place, Site *site)
+static uint32_t *
+place (void *item)
 {
-    g_ptr_array_index (heap, place - 1) = site;
-    site->heap_place = place;
+    return &((Site *) item)->heap_place;
 }
 
-static void
-sift_up (GPtrArray *heap, Site *site)
+void
+hk_sched_sleepers_init (HkHeap *self)
 {
-    size_t place = site->heap_place;
-    while (place > 1 && sleeper (heap, place / 2)->rests_until_us > site->rests_until_us) {
-        put_sleeper (heap, place, sleeper (heap, place / 2));
-        place /= 2;
-    }
-    put_sleeper (heap, place, site);
-}
-
-static void
-sift_down (GPtrArray *heap, Site *site)
-{
-    size_t place = site->heap_place;
-    for (;;) {
-        size_t child = place * 2;
-        if (child > heap->len)
-            break;
-        if (child < heap->len && sleeper (heap, child + 1)->rests_until_us <
-                                     sleeper (heap, child)->rests_until_us)
-            child++;
-        if (sleeper (heap, child)->rests_until_us >= site->rests_until_us)
-            break;
-        put_sleeper (heap, place, sleeper (heap, child));
-        place = child;
-    }
-    put_sleeper (heap, place, site);
+    hk_heap_init (self, rests_until, place);
 }
 
 void
 hk_sched_site_wake (Site *site)
 {
-    GPtrArray *heap = site->transport->sched->sleepers;
-    size_t place = site->heap_place;
-    if (place == 0)
-        return;
-    Site *last = g_ptr_array_steal_index_fast (heap, heap->len - 1);
-    site->heap_place = 0;
-    if (last == site)
-        return;
-    put_sleeper (heap, place, last);
-    sift_up (heap, last);
-    sift_down (heap, last);
+    hk_heap_remove (&site->transport->sched->sleepers, site);
 }
 
 void
 hk_sched_site_rest (Site *site, int64_t until_us)
 {
-    GPtrArray *heap = site->transport->sched->sleepers;
-    hk_sched_site_wake (site);
     site->rests_until_us = until_us;
-    g_ptr_array_add (heap, site);
-    site->heap_place = heap->len;
-    sift_up (heap, site);
+    hk_heap_add (&site->transport->sched->sleepers, site);
 }
 
 /* ---- life
