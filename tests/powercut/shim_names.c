@@ -22,7 +22,7 @@ REAL (int, fchownat, int, const char *, uid_t, gid_t, int)
 static int
 do_open (int at, const char *path, int flags, mode_t mode)
 {
-    const char *name;
+    const char *name = NULL;
     struct stat st;
     find_openat ();
     /* Locked before the directory is looked for: it may come to be meanwhile. */
@@ -38,8 +38,9 @@ do_open (int at, const char *path, int flags, mode_t mode)
         bool is_below = shim_is_below (fd);
         shim_remember (st.st_ino, is_below);
         Record r = {.ino = st.st_ino, .dir = dir, .off = st.st_mode & 07777};
-        if (dir != 0 && !was_there && is_below) {
-            r.type = R_CREATE;
+        bool is_nameless = (flags & O_TMPFILE) == O_TMPFILE;
+        if (is_below && (is_nameless || (dir != 0 && !was_there))) {
+            r.type = R_CREATE; /* nameless: in no directory */
             r.dir2 = shim_owner (&st);
             shim_put (&r, name, NULL, NULL, 0);
         } else if (is_below && (flags & O_TRUNC) && (flags & O_ACCMODE) != O_RDONLY) {

@@ -6,7 +6,7 @@
  *
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #ifndef _GNU_SOURCE
-#define _GNU_SOURCE /* renameat2 */
+#define _GNU_SOURCE /* O_TMPFILE, renameat2 */
 #endif
 #include "mailbox.h"
 
@@ -18,14 +18,16 @@
 #include <time.h>
 #include <unistd.h>
 
+#define OWN_FDS "/proc/self/fd" /* what a file without a name gets its first name from */
+
 enum { NAMES = 16 /* messages that have one name by chance */ };
 
 typedef struct {
     const MailboxMessage *message;
     const char *dir;    /* ends with '/' */
     const char *header; /* on top of the message */
-    char *temporary;    /* path; NULL: not made */
-    int fd;             /* of it */
+    int fd;
+    char *temporary; /* its path in tmp/; NULL: it has no name yet */
     bool was_there;
 } Delivery;
 
@@ -100,26 +102,41 @@ make_maildir (const MailboxMessage *message, const char *dir)
 /* ---- the file in tmp/ */
 
 /* A file in DIR/tmp under a name that no other delivery uses. */
+static int
+open_named (Delivery *d)
+{
+    static gint counter; /* of the process: names differ by it and the pid */
+    g_free (d->temporary);
+    d->temporary = g_strdup_printf ("%stmp/%lld.P%dQ%u.%s", d->dir, (long long) time (NULL),
+                                    (int) getpid (),
+                                    (unsigned) g_atomic_int_add (&counter, 1),
+                                    d->message->host_name);
+    return open (d->temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+}
+
+/* A file without a name touches no directory until it is whole, and leaves nothing behind when
+ * we are stopped; not every file system has them. */
+static int
+open_nameless (const Delivery *d)
+{
+    g_autofree char *tmp = g_strconcat (d->dir, "tmp", NULL);
+    return open (tmp, O_RDWR | O_TMPFILE | O_CLOEXEC, 0600);
+}
+
 static bool
 open_temporary (Delivery *d)
 {
-    static gint counter; /* of the process: names differ by it and the pid */
-    for (int tries = 0; tries < 3; tries++) {
-        unsigned n = (unsigned) g_atomic_int_add (&counter, 1);
-        g_free (d->temporary);
-        d->temporary =
-            g_strdup_printf ("%stmp/%lld.P%dQ%u.%s", d->dir, (long long) time (NULL),
-                             (int) getpid (), n, d->message->host_name);
-        d->fd = open (d->temporary,
-                      O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    bool is_nameless = access (OWN_FDS, X_OK) == 0;
+    for (int tries = 0; tries < 5; tries++) {
+        d->fd = is_nameless ? open_nameless (d) : open_named (d);
         if (d->fd >= 0)
             return true;
-        if (errno == ENOENT) {
-            if (!make_maildir (d->message, d->dir))
-                return false;
-        } else if (errno != EEXIST) {
+        if (errno == EOPNOTSUPP || errno == EISDIR || errno == EINVAL)
+            is_nameless = false;
+        else if (errno == ENOENT && !make_maildir (d->message, d->dir))
             return false;
-        }
+        else if (errno != ENOENT && errno != EEXIST)
+            return false;
     }
     return false;
 }
@@ -158,17 +175,18 @@ final_name (const Delivery *d, unsigned nth)
 
 /* Give the file its final name, unless that is taken: false, EEXIST. */
 static bool
-move_to (const Delivery *d, const char *path)
+move_to (Delivery *d, const char *path)
 {
-    if (renameat2 (AT_FDCWD, d->temporary, AT_FDCWD, path, RENAME_NOREPLACE) == 0)
+    if (d->temporary == NULL) {
+        g_autofree char *self = g_strdup_printf (OWN_FDS "/%d", d->fd);
+        return linkat (AT_FDCWD, self, AT_FDCWD, path, AT_SYMLINK_FOLLOW) == 0;
+    }
+    if (renameat2 (AT_FDCWD, d->temporary, AT_FDCWD, path, RENAME_NOREPLACE) == 0) {
+        g_clear_pointer (&d->temporary, g_free);
         return true;
-    if (errno != EINVAL && errno != ENOSYS)
-        return false;
-    /* This file system does not know the flag. */
-    if (link (d->temporary, path) != 0)
-        return false;
-    unlink (d->temporary);
-    return true;
+    }
+    /* This file system may not know the flag.  The other name goes at the end. */
+    return (errno == EINVAL || errno == ENOSYS) && link (d->temporary, path) == 0;
 }
 
 /* Does PATH hold what we have just written? */
@@ -254,19 +272,18 @@ mailbox_maildir (const MailboxMessage *message, const char *dir, MailboxOutcome 
     mailbox_append_header (message, header);
     Delivery d = {.message = message, .dir = dir, .header = header->str, .fd = -1};
     if (!open_temporary (&d)) {
-        mailbox_error (out, errno, "maildir delivery failed: create %s: %s", d.temporary,
+        mailbox_error (out, errno, "maildir delivery failed: create a file in %stmp: %s", dir,
                        g_strerror (errno));
     } else if (write_durably (&d, header, content) && publish (&d)) {
         *out = (MailboxOutcome){HK_STATUS_SENT, "2.0.0", "delivered to maildir"};
-        if (d.was_there) {
+        if (d.was_there)
             g_strlcat (out->text, " (by an earlier attempt)", sizeof out->text);
-            unlink (d.temporary);
-        }
     } else {
         mailbox_error (out, errno, "maildir delivery failed: error writing message: %s",
                        g_strerror (errno));
-        unlink (d.temporary);
     }
+    if (d.fd >= 0 && d.temporary != NULL)
+        unlink (d.temporary);
     if (d.fd >= 0)
         close (d.fd);
     g_free (d.temporary);

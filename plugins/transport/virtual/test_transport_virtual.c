@@ -1,15 +1,41 @@
 /* test_transport_virtual.c: what stands in the mailbox afterwards, in a private directory.
  *
  * SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE /* O_TMPFILE */
+#endif
 #include "mailbox.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <glib/gstdio.h>
 #include <harness.h>
+#include <stdarg.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 extern const HkPlugin HK_PLUGIN_SYMBOL (transport_virtual);
+
+static bool has_nameless = true;
+
+/* Stands before the C library's: a file system without nameless files. */
+int
+open (const char *path, int flags, ...)
+{
+    mode_t mode = 0;
+    if (flags & (O_CREAT | O_TMPFILE)) {
+        va_list args;
+        va_start (args, flags);
+        mode = va_arg (args, mode_t);
+        va_end (args);
+    }
+    if ((flags & O_TMPFILE) == O_TMPFILE && !has_nameless) {
+        errno = EOPNOTSUPP;
+        return -1;
+    }
+    return openat (AT_FDCWD, path, flags, mode);
+}
 
 typedef struct {
     HkHarness *h;
@@ -157,6 +183,15 @@ test_repeated (void)
 }
 
 static void
+test_named (void)
+{
+    has_nameless = false;
+    test_maildir ();
+    test_repeated ();
+    has_nameless = true;
+}
+
+static void
 test_mbox (void)
 {
     World w = {0};
@@ -294,6 +329,7 @@ main (int argc, char **argv)
     g_test_init (&argc, &argv, NULL);
     g_test_add_func ("/virtual/maildir", test_maildir);
     g_test_add_func ("/virtual/repeated", test_repeated);
+    g_test_add_func ("/virtual/named/maildir", test_named);
     g_test_add_func ("/virtual/mbox", test_mbox);
     g_test_add_func ("/virtual/limits", test_limits);
     g_test_add_func ("/virtual/locked", test_locked);
