@@ -315,7 +315,7 @@ hk_cli_cat (int argc, char **argv)
         return usage (program);
     int fd = -1;
     if (in_queue &&
-        (fd = hk_queue_connect (program, dir, "mail system is down", &status)) < 0)
+        (fd = hk_queue_connect (program, dir, NULL, &status)) < 0)
         return status;
     for (int i = optind; i < argc && status == EX_OK; i++) {
         self.label = argv[i];

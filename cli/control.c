@@ -41,10 +41,7 @@ running_pid (HkSettings *settings)
 static int
 exec_master (const char *dir, bool is_foreground)
 {
-    const char *roles = g_getenv ("HIKYAKU_ROLE_DIR");
-    g_autofree char *path
-        = g_build_filename (roles != NULL && g_path_is_absolute (roles) ? roles : HK_ROLE_DIR,
-                            "master", NULL);
+    g_autofree char *path = g_build_filename (hk_role_dir (), "master", NULL);
     hk_log_flush ();
     execl (path, path, "-c", dir, is_foreground ? "-d" : NULL, NULL);
     fprintf (stderr, "hikyaku: cannot run %s: %s\n", path, g_strerror (errno));

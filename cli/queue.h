@@ -10,9 +10,10 @@
  * name; g_free it. */
 char *hk_queue_program (const char *argv0, const char *verb, const char *name);
 
-/* Connect to public/qmgr of the instance that DIR (NULL: the usual one) configures.  -1:
- * the reason was written to standard error as "PROGRAM: fatal: WHAT (reason)"; *OUT_STATUS
- * is the exit status then. */
+/* Connect to public/qmgr of the instance that DIR (NULL: the usual one) configures.  While the
+ * mail system is down and WHAT is NULL, who may read and change the queue's directory gets a
+ * queue manager of their own that delivers nothing, and a warning.  -1: the reason was written
+ * to standard error as "PROGRAM: fatal: WHAT (reason)"; *OUT_STATUS is the exit status then. */
 int hk_queue_connect (const char *program, const char *dir, const char *what,
                       int *out_status);
 

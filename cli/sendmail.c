@@ -481,9 +481,7 @@ static int
 run_helper (const Options *o, HkSpan packed)
 {
     int pipe_fds[2], status;
-    const char *dir = g_getenv ("HIKYAKU_ROLE_DIR"); /* as master: where a test has it */
-    g_autofree char *path =
-        g_build_filename (dir != NULL && dir[0] == '/' ? dir : HK_ROLE_DIR, "drop", NULL);
+    g_autofree char *path = g_build_filename (hk_role_dir (), "drop", NULL);
     if (pipe (pipe_fds) < 0)
         return fail (EX_OSERR, "pipe: %s", g_strerror (errno));
     pid_t pid = fork ();

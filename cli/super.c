@@ -148,7 +148,7 @@ static int
 run (Super *self, const char *dir, const GArray *orders)
 {
     int status = EX_OK;
-    self->fd = hk_queue_connect (self->program, dir, "mail system is down", &status);
+    self->fd = hk_queue_connect (self->program, dir, NULL, &status);
     if (self->fd < 0)
         return status;
     for (guint i = 0; i < orders->len && status == EX_OK; i++) {

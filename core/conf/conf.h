@@ -80,6 +80,9 @@ HkSettings *hk_settings_from_text (const char *main_cf, const char *master_cf,
                                    GError **error);
 HkSettings *hk_settings_ref (HkSettings *self);
 void hk_settings_unref (HkSettings *self);
+/* Where the role programs are: $HIKYAKU_ROLE_DIR when it is an absolute path (a build tree),
+ * else the installation's.  Borrowed. */
+const char *hk_role_dir (void);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (HkSettings, hk_settings_unref)
 
 /* Type and bounds of every value that was set, unknown names, tables' syntax: one complaint

@@ -38,6 +38,13 @@ hk_settings_ref (HkSettings *self)
     return self;
 }
 
+const char *
+hk_role_dir (void)
+{
+    const char *dir = g_getenv ("HIKYAKU_ROLE_DIR");
+    return dir != NULL && g_path_is_absolute (dir) ? dir : HK_ROLE_DIR;
+}
+
 void
 hk_settings_unref (HkSettings *self)
 {

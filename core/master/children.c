@@ -75,14 +75,6 @@ hk_child_free (HkChild *self)
     g_free (self);
 }
 
-/* Where the role programs are: beside the installation, or where a test says. */
-static const char *
-role_dir (void)
-{
-    const char *dir = g_getenv ("HIKYAKU_ROLE_DIR");
-    return dir != NULL && g_path_is_absolute (dir) ? dir : HK_ROLE_DIR;
-}
-
 static HkListenerUse
 use_of (const HkChild *self)
 {
@@ -179,7 +171,7 @@ hk_child_start (HkChild *self)
         retry_later (self, false);
         return;
     }
-    g_autofree char *path = g_build_filename (role_dir (), self->role, NULL);
+    g_autofree char *path = g_build_filename (hk_role_dir (), self->role, NULL);
     g_autofree char *index = g_strdup_printf ("%" G_GINT64_FORMAT, self->service);
     char *argv[] = { path, (char *) "-c", self->master->config_dir, index, NULL };
     if (self->service < 0)
@@ -248,7 +240,7 @@ say_how (const HkChild *self, int status)
         hk_log (HK_LOG_WARNING, "process %s pid %d killed by signal %d", self->name,
                 (int) self->pid, WTERMSIG (status));
     else if (WEXITSTATUS (status) == 72)
-        hk_log (HK_LOG_ERROR, "process %s: there is no program %s/%s", self->name, role_dir (),
+        hk_log (HK_LOG_ERROR, "process %s: there is no program %s/%s", self->name, hk_role_dir (),
                 self->role);
     else if (WEXITSTATUS (status) != 0)
         hk_log (HK_LOG_WARNING, "process %s pid %d exit status %d", self->name, (int) self->pid,

@@ -13,6 +13,8 @@
 void
 hk_server_close (Server *self)
 {
+    if (self->closed != NULL)
+        self->closed (self->closed_data);
     hk_list_cancel (self);
     g_clear_pointer (&self->sites, g_ptr_array_unref);
     g_ptr_array_remove_fast (self->q->servers, self);
@@ -114,9 +116,21 @@ on_closed (HkChannel *channel, void *data)
 
 static const HkChannelFns server_fns = {on_frame, on_closed};
 
+Server *
+hk_server_new (Qmgr *q, int fd, bool is_public, bool is_privileged)
+{
+    Server *self = g_new0 (Server, 1);
+    self->q = q;
+    self->is_public = is_public;
+    self->is_privileged = is_privileged;
+    self->channel = hk_channel_new (q->loop, fd, &server_fns, self);
+    g_ptr_array_add (q->servers, self);
+    return self;
+}
+
 /* Changing other people's mail is for root and for our own user (postsuper(1)). */
 static bool
-is_privileged (int fd)
+may_change (int fd)
 {
     struct ucred peer;
     socklen_t size = sizeof peer;
@@ -137,12 +151,7 @@ on_connection (HkFdWatch *watch, unsigned events)
             close (fd);
             continue;
         }
-        Server *self = g_new0 (Server, 1);
-        self->q = q;
-        self->is_public = watch == &q->public_listener;
-        self->is_privileged = is_privileged (fd);
-        self->channel = hk_channel_new (q->loop, fd, &server_fns, self);
-        g_ptr_array_add (q->servers, self);
+        hk_server_new (q, fd, watch == &q->public_listener, may_change (fd));
     }
 }
 

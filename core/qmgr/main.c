@@ -1,6 +1,8 @@
 /* main.c: the qmgr process: rights, configuration, plugins, queue, control channel.
  *
- *   qmgr -c CONFIGDIR      descriptor 3: the channel to master */
+ *   qmgr -c CONFIGDIR      descriptor 3: the channel to master
+ *   qmgr -c CONFIGDIR -t   descriptor 3: a tool, which is served while the mail system is down;
+ *                          nothing is delivered meanwhile */
 #include "config.h"
 
 #include "base/log.h"
@@ -12,6 +14,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sysexits.h>
@@ -133,6 +136,20 @@ open_routing (Qmgr *q, HkPlugins *plugins, GError **error)
     return q->router != NULL;
 }
 
+/* One tool with the rights to the queue's files, until it hangs up. */
+static bool
+serve_tool (Main *self, GError **error)
+{
+    self->qmgr->is_draining = true;
+    if (!hk_qmgr_open_queue (self->qmgr, error))
+        return false;
+    Server *tool = hk_server_new (self->qmgr, HK_CONTROL_FD, true, true);
+    tool->closed = on_drained;
+    tool->closed_data = self;
+    hk_loop_run (self->loop);
+    return true;
+}
+
 static bool
 serve (Main *self, GError **error)
 {
@@ -149,7 +166,7 @@ serve (Main *self, GError **error)
 }
 
 static bool
-run (const char *dir, GError **error)
+run (const char *dir, bool for_tool, GError **error)
 {
     g_autoptr (HkSettings) settings = hk_settings_load (dir, error);
     if (settings == NULL)
@@ -167,9 +184,9 @@ run (const char *dir, GError **error)
     self.qmgr = hk_qmgr_new (self.loop, dir, settings, stats);
     hk_timer_init (&self.grace, self.loop, on_grace, &self);
     bool ok = open_routing (self.qmgr, plugins, error);
-    if (ok)
+    if (ok && !for_tool)
         self.control = hk_process_connect_master (self.loop, &control_fns, &self);
-    ok = ok && serve (&self, error);
+    ok = ok && (for_tool ? serve_tool (&self, error) : serve (&self, error));
     HkEvents *events = self.qmgr->events;
     hk_timer_disarm (&self.grace);
     hk_qmgr_free (self.qmgr);
@@ -189,18 +206,24 @@ main (int argc, char **argv)
 {
     g_autoptr (GError) error = NULL;
     const char *dir = HK_CONFIG_DIR;
+    bool for_tool = false;
     int option;
-    while ((option = getopt (argc, argv, "c:")) != -1) {
-        if (option != 'c')
+    while ((option = getopt (argc, argv, "c:t")) != -1) {
+        if (option == 'c')
+            dir = optarg;
+        else if (option == 't')
+            for_tool = true;
+        else
             return EX_USAGE;
-        dir = optarg;
     }
     umask (077);
     hk_register_params ();
     hk_log_open (HK_LOG_TO_STDERR, -1, "hikyaku", "qmgr");
-    bool ok = run (dir, &error);
+    bool ok = run (dir, for_tool, &error);
     if (!ok)
         hk_log (HK_LOG_ERROR, "%s", error != NULL ? error->message : "cannot start");
+    if (!ok && for_tool)
+        fprintf (stderr, "qmgr: %s\n", error != NULL ? error->message : "cannot start");
     hk_log_flush ();
     return ok ? EX_OK : EX_UNAVAILABLE;
 }

@@ -264,7 +264,11 @@ struct Server {
     uint32_t lane;
     struct Listing *listing;
     GPtrArray *sites; /* to be flushed after the one that is under way; NULL: none */
+    void (*closed) (void *data); /* NULL, or told at the end */
+    void *closed_data;
 };
+/* Takes FD. */
+Server *hk_server_new (Qmgr *q, int fd, bool is_public, bool is_privileged);
 bool hk_qmgr_listen (Qmgr *q, GError **error);
 void hk_qmgr_unlisten (Qmgr *q);
 void hk_server_close (Server *self);
