@@ -172,9 +172,6 @@ run (const char *dir, bool for_tool, GError **error)
     if (settings == NULL)
         return false;
     hk_process_open_log (settings, "qmgr");
-    /* Before a byte of anybody's mail is read. */
-    if (!hk_users_become (settings, "mail_owner", error))
-        return false;
     Main self = {.loop = hk_loop_new (error)};
     if (self.loop == NULL || !watch_signals (&self, error))
         return false;
@@ -183,7 +180,9 @@ run (const char *dir, bool for_tool, GError **error)
     HkPlugins *plugins = hk_plugins_new (modules, self.loop, stats);
     self.qmgr = hk_qmgr_new (self.loop, dir, settings, stats);
     hk_timer_init (&self.grace, self.loop, on_grace, &self);
-    bool ok = open_routing (self.qmgr, plugins, error);
+    /* Tables may be for root's eyes; the rights go before a byte of anybody's mail is read. */
+    bool ok = open_routing (self.qmgr, plugins, error) &&
+              hk_users_become (settings, "mail_owner", error);
     if (ok && !for_tool)
         self.control = hk_process_connect_master (self.loop, &control_fns, &self);
     ok = ok && (for_tool ? serve_tool (&self, error) : serve (&self, error));
