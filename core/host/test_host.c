@@ -498,7 +498,7 @@ test_events (void)
     hk_events_text (events, HK_LOG_INFO, "smtpd", HK_SPAN ("hello"));
     hk_events_free (events);
     g_assert_cmpstr (seen->str, ==,
-                     "8 qmgr  42;flush;14 smtpd hello -1;flush;flush;closed");
+                     "8 qmgr  42;flush;14 smtpd hello 0;flush;flush;closed");
     g_string_free (seen, TRUE);
     test_host_free (plugins, settings);
 }
