@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "cli/check.h"
 #include "cli/cli.h"
 #include "host/maps.h"
 
@@ -131,9 +132,13 @@ check_services (Check *self)
     for (size_t i = 0; i < n; i++) {
         g_autoptr (HkSettings) view = hk_settings_view (self->set, i);
         OptionCheck option = {self, view};
-        check_command (self, hk_settings_service (self->set, i));
+        const HkService *service = hk_settings_service (self->set, i);
+        check_command (self, service);
+        if (strcmp (service->command, "smtpd") == 0)
+            hk_check_access (self->plugins, view, service, report, self);
         hk_settings_foreach_option (self->set, i, check_option, &option);
     }
+    hk_plugins_set_settings (self->plugins, self->set);
 }
 
 /* ---- directories ----------------------------------------------------------------- */

@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include "base/log.h"
+#include "base/stats.h"
 #include "cli/cli.h"
 #include "conf/conf.h"
 #include "ipc/channel.h"
@@ -92,6 +93,55 @@ flush_queue (HkSettings *settings)
     return EX_UNAVAILABLE;
 }
 
+/* ---- reload: the signal, and how it ended ---- */
+
+#define RELOAD_TIMEOUT_US (60 * G_USEC_PER_SEC)
+#define RELOAD_POLL_US 10000
+
+typedef struct {
+    int pid;
+    uint64_t n_done, n_failed;
+} Reloads;
+
+static void
+count_reloads (const char *role, int pid, const char *name, uint64_t value, void *data)
+{
+    Reloads *self = data;
+    if (pid != self->pid || strcmp (role, "master") != 0)
+        return;
+    if (strcmp (name, "master.reloads") == 0)
+        self->n_done = value;
+    else if (strcmp (name, "master.failed_reloads") == 0)
+        self->n_failed = value;
+}
+
+static int
+reload (pid_t pid, HkSettings *settings)
+{
+    g_autofree char *dir =
+        g_build_filename (hk_settings_get (settings, "data_directory"), "stats", NULL);
+    Reloads before = {.pid = (int) pid}, now = before;
+    bool is_told = hk_stats_read_all (dir, count_reloads, &before, NULL);
+    int status = signal_and_wait (pid, SIGHUP, false);
+    gint64 end = g_get_monotonic_time () + RELOAD_TIMEOUT_US;
+    while (status == 0 && is_told) {
+        hk_stats_read_all (dir, count_reloads, &now, NULL);
+        if (now.n_failed > before.n_failed) {
+            fprintf (stderr, "hikyaku: reload failed: the old configuration stays in use; "
+                             "the log says why\n");
+            return EX_CONFIG;
+        }
+        if (now.n_done > before.n_done)
+            return 0;
+        if (kill (pid, 0) != 0 || g_get_monotonic_time () > end) {
+            fprintf (stderr, "hikyaku: reload: no result yet; the log will say it\n");
+            return EX_TEMPFAIL;
+        }
+        g_usleep (RELOAD_POLL_US);
+    }
+    return status;
+}
+
 static int
 report_down (const char *verb)
 {
@@ -125,13 +175,14 @@ control (const char *verb, HkSettings *settings)
         return report_down (verb);
     if (strcmp (verb, "flush") == 0)
         return flush_queue (settings);
+    if (strcmp (verb, "reload") == 0)
+        return reload (pid, settings);
     static const struct {
         const char *verb;
         int signal;
         bool waits;
     } signals[] = { { "stop", SIGTERM, true },    { "drain", SIGUSR1, true },
-                    { "abort", SIGQUIT, true },   { "reload", SIGHUP, false },
-                    { "logrotate", SIGUSR2, false } };
+                    { "abort", SIGQUIT, true },   { "logrotate", SIGUSR2, false } };
     for (size_t i = 0; i < G_N_ELEMENTS (signals); i++)
         if (strcmp (verb, signals[i].verb) == 0)
             return signal_and_wait (pid, signals[i].signal, signals[i].waits);

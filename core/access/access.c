@@ -87,13 +87,6 @@ hk_verdict_clear (HkVerdict *self)
  * --------------------------------------------------------------------------------- */
 
 static void
-log_complaint (int level, const char *text, void *data)
-{
-    (void) data;
-    hk_log (level, "%s", text);
-}
-
-static void
 open_classes (HkAccess *self)
 {
     g_auto (GStrv) names = hk_settings_words (self->settings, "smtpd_restriction_classes");
@@ -184,7 +177,8 @@ read_settings (HkAccess *self)
 }
 
 HkAccess *
-hk_access_new (HkPlugins *plugins, HkSettings *view, HkRouter *router, GError **error)
+hk_access_new (HkPlugins *plugins, HkSettings *view, HkRouter *router, HkComplaintFn fn,
+               void *data, GError **error)
 {
     HkAccess *self = g_new0 (HkAccess, 1);
     self->plugins = plugins;
@@ -204,7 +198,8 @@ hk_access_new (HkPlugins *plugins, HkSettings *view, HkRouter *router, GError **
         self->lists[i] = hk_plan_compile (self, i);
     guard_unfinished (self);
     open_classes (self);
-    hk_access_complain (self, log_complaint, NULL);
+    if (fn != NULL)
+        hk_access_complain (self, fn, data);
     if (!check_relay_guard (self, error)) {
         hk_access_free (self);
         return NULL;

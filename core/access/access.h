@@ -20,8 +20,9 @@ const char *hk_stage_name (HkStage stage, bool is_esmtp); /* CONNECT, EHLO, …E
 
 /* All lists of one smtpd service and what they share. */
 typedef struct HkAccess HkAccess;
+/* FN (NULL: none) is told what hk_access_complain has to say, also when NULL is returned. */
 HkAccess *hk_access_new (HkPlugins *plugins, HkSettings *view, HkRouter *router,
-                         GError **error);
+                         HkComplaintFn fn, void *data, GError **error);
 void hk_access_free (HkAccess *self);
 bool hk_access_may_block (const HkAccess *self, HkStage stage);
 

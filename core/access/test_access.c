@@ -26,7 +26,7 @@ open_access (Fixture *f, const char *main_cf, GError **error)
     g_assert_true (
         hk_plugins_add (f->plugins, &HK_PLUGIN_SYMBOL (restriction_access), &local));
     f->router = test_router_new (f->plugins, f->settings);
-    f->access = hk_access_new (f->plugins, f->settings, f->router, error);
+    f->access = hk_access_new (f->plugins, f->settings, f->router, NULL, NULL, error);
     return f->access;
 }
 

@@ -8,6 +8,7 @@
 #include "master/master_priv.h"
 #include "net/address.h"
 #include "role/params.h"
+#include "role/process.h"
 #include "role/users.h"
 #include "store/store.h"
 
@@ -239,6 +240,9 @@ run (HkMaster *self, GError **error)
         return false;
     }
     write_pid (instance);
+    self->stats = hk_process_open_stats (self->settings, "master");
+    self->n_reloads = hk_stats_slot (self->stats, "master.reloads");
+    self->n_failed_reloads = hk_stats_slot (self->stats, "master.failed_reloads");
     self->loop = hk_loop_new (error);
     if (self->loop == NULL || !watch_signals (self, error))
         return false;
@@ -249,6 +253,7 @@ run (HkMaster *self, GError **error)
     hk_master_start (self);
     hk_loop_run (self->loop);
     hk_log (HK_LOG_INFO, "the mail system is stopped");
+    hk_stats_free (self->stats);
     return true;
 }
 

@@ -220,8 +220,10 @@ give_up_reload (HkMaster *self, const char *why)
 {
     if (self->new_listeners == NULL)
         return;
-    if (why != NULL)
+    if (why != NULL) {
         hk_log (HK_LOG_ERROR, "%s: reload failed: the old configuration stays in use", why);
+        hk_stats_add (self->n_failed_reloads, 1);
+    }
     for (guint i = self->children->len; i > 0; i--) {
         HkChild *c = g_ptr_array_index (self->children, i - 1);
         if (!c->is_new)
@@ -266,6 +268,7 @@ end_reload (HkMaster *self)
         ((HkChild *) g_ptr_array_index (self->children, i))->is_new = false;
     start_deliver (self);
     hk_log (HK_LOG_INFO, "reload -- the new configuration is in use");
+    hk_stats_add (self->n_reloads, 1);
 }
 
 void
@@ -283,6 +286,7 @@ hk_master_reload (HkMaster *self)
     if (self->new_listeners == NULL) {
         hk_log (HK_LOG_ERROR, "%s%sreload failed: the old configuration stays in use",
                 error != NULL ? error->message : "", error != NULL ? ": " : "");
+        hk_stats_add (self->n_failed_reloads, 1);
         drop_new (self);
         return;
     }

@@ -6,6 +6,7 @@
 #define HK_MASTER_H
 
 #include "base/log.h"
+#include "base/stats.h"
 #include "conf/conf.h"
 #include "ipc/channel.h"
 
@@ -73,6 +74,8 @@ struct HkMaster {
     /* A reload under way: takes the place of the above when the new smtpd processes serve. */
     HkSettings *new_settings;
     GPtrArray *new_listeners; /* NULL: none */
+    HkStats *stats;
+    uint64_t *n_reloads, *n_failed_reloads; /* how reloads ended; `hikyaku reload` waits for it */
 };
 
 /* The listeners that CHILD gets, borrowed. */

@@ -151,6 +151,13 @@ open_intake (Process *self, Service *service, GError **error)
 }
 
 /* Tables, filters and restrictions: while the rights are still those of the start. */
+static void
+log_complaint (int level, const char *text, void *data)
+{
+    (void) data;
+    hk_log (level, "%s", text);
+}
+
 static Service *
 open_service (Process *self, HkSettings *view, size_t index, bool has_access,
               GError **error)
@@ -161,7 +168,8 @@ open_service (Process *self, HkSettings *view, size_t index, bool has_access,
     hk_plugins_set_settings (self->plugins, view);
     service->router = hk_router_new (self->plugins, view, error);
     if (service->router != NULL && has_access)
-        service->access = hk_access_new (self->plugins, view, service->router, error);
+        service->access = hk_access_new (self->plugins, view, service->router,
+                                         log_complaint, NULL, error);
     if (service->router == NULL || (has_access && service->access == NULL) ||
         !open_intake (self, service, error)) {
         service_free (service);

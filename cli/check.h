@@ -1,0 +1,14 @@
+/* check.h: the parts of `hikyaku check`. */
+#ifndef HK_CLI_CHECK_H
+#define HK_CLI_CHECK_H
+
+#include "conf/conf.h"
+#include "host/host.h"
+
+/* Compile the restriction lists of SERVICE, an smtpd whose view of the settings is VIEW, and
+ * tell FN what is wrong with them: unknown words, words that are never reached, no guard
+ * against relaying.  PLUGINS keep VIEW as their settings. */
+void hk_check_access (HkPlugins *plugins, HkSettings *view, const HkService *service,
+                      HkComplaintFn fn, void *data);
+
+#endif
