@@ -488,6 +488,43 @@ query_pool_get (QueryPool *self, HkCall *call, HkSpan key)
     return answer;
 }
 
+/* ---- hosts ---- */
+
+static const char *
+parse_port (const char *text, unsigned *out)
+{
+    char *end;
+    guint64 port = g_ascii_strtoull (text, &end, 10);
+    if (!g_ascii_isdigit (*text) || *end != '\0' || port == 0 || port > 65535)
+        return "the port is not a number from 1 to 65535";
+    *out = (unsigned) port;
+    return NULL;
+}
+
+const char *
+query_address_parse (const char *text, QueryAddress *out)
+{
+    *out = (QueryAddress){NULL, NULL, 0};
+    if (g_str_has_prefix (text, "unix:")) {
+        out->path = text + 5;
+        return *out->path == '/' ? NULL : "the path of a socket begins with '/'";
+    }
+    if (g_str_has_prefix (text, "inet:"))
+        text += 5;
+    const char *end = *text == '[' ? strchr (text, ']') : strchr (text, ':');
+    if (*text == '[' && end == NULL)
+        return "missing ']'";
+    const char *port = end != NULL && *end == ']' ? end + 1 : end;
+    if (port != NULL && *port != '\0' && *port != ':')
+        return "expected ':' and a port after ']'";
+    const char *why =
+        port != NULL && *port == ':' ? parse_port (port + 1, &out->port) : NULL;
+    if (*text == '[')
+        text++;
+    out->name = end == NULL ? g_strdup (text) : g_strndup (text, (gsize) (end - text));
+    return why != NULL || *out->name != '\0' ? why : "the name is empty";
+}
+
 /* ---- opening ---- */
 
 /* "scheme://user:password@host/name?options" without the middle and the end. */
@@ -508,7 +545,7 @@ label_of (const char *name)
 }
 
 static HkAnswer
-read_hosts (QueryPool *self, HkCall *call, bool (*is_first) (const char *host))
+read_hosts (QueryPool *self, HkCall *call, QueryHostFn check_host)
 {
     const char *text = query_file_text (self->file, "hosts");
     g_auto (GStrv) words = g_strsplit_set (text == NULL ? "" : text, ", \t\r\n", -1);
@@ -525,7 +562,11 @@ read_hosts (QueryPool *self, HkCall *call, bool (*is_first) (const char *host))
         self->hosts[self->n_hosts++].name = g_strdup ("localhost");
     for (size_t i = 0; i < self->n_hosts; i++) {
         self->hosts[i].label = label_of (self->hosts[i].name);
-        self->hosts[i].is_first = is_first != NULL && is_first (self->hosts[i].name);
+        const char *why = check_host (self->hosts[i].name, &self->hosts[i].is_first);
+        if (why != NULL)
+            return self->host->broken (call, "%s: hosts: %s: %s",
+                                       query_file_name (self->file), self->hosts[i].label,
+                                       why);
     }
     return HK_OK;
 }
@@ -550,8 +591,8 @@ read_parameters (QueryPool *self, HkCall *call)
 
 HkAnswer
 query_pool_open (const HkHost *host, HkCall *call, const QueryFile *file,
-                 const QueryDriver *driver, void *table,
-                 bool (*is_first) (const char *host), QueryPool **out)
+                 const QueryDriver *driver, void *table, QueryHostFn check_host,
+                 QueryPool **out)
 {
     QueryPool *self = g_new0 (QueryPool, 1);
     self->host = host;
@@ -564,7 +605,7 @@ query_pool_open (const HkHost *host, HkCall *call, const QueryFile *file,
     g_cond_init (&self->done);
     HkAnswer answer = read_parameters (self, call);
     if (answer == HK_OK)
-        answer = read_hosts (self, call, is_first);
+        answer = read_hosts (self, call, check_host);
     if (answer == HK_OK)
         *out = self;
     else

@@ -23,6 +23,7 @@
 #define query_pool_open QUERY_FILE_PASTE (QUERY_FILE_OWNER, query_pool_open)
 #define query_pool_close QUERY_FILE_PASTE (QUERY_FILE_OWNER, query_pool_close)
 #define query_pool_get QUERY_FILE_PASTE (QUERY_FILE_OWNER, query_pool_get)
+#define query_address_parse QUERY_FILE_PASTE (QUERY_FILE_OWNER, query_address_parse)
 #define query_values_add QUERY_FILE_PASTE (QUERY_FILE_OWNER, query_values_add)
 
 /* Parameters that a pool reads from the table's file: for the plugin's list of names. */
@@ -55,11 +56,24 @@ typedef struct {
 /* False: there are too many, or they are too long; stop. */
 bool query_values_add (QueryValues *self, const void *data, size_t size);
 
-/* Reads the parameters; `hosts` is "localhost" when absent.  The hosts for which IS_FIRST
- * (may be NULL) says so are tried before the others.  HK_OK or HK_BROKEN. */
+/* An item of `hosts`: "unix:/path", "inet:host:port", "host:port", "[2001:db8::1]:port". */
+typedef struct {
+    char *name;       /* or NULL; to be freed, also after a failure */
+    const char *path; /* of a socket, or NULL; borrowed from the text */
+    unsigned port;    /* 0: not given */
+} QueryAddress;
+
+/* NULL, or what is wrong. */
+const char *query_address_parse (const char *text, QueryAddress *out);
+
+/* NULL, or what is wrong with an item of `hosts`.  Those with *OUT_IS_FIRST are tried
+ * before the others. */
+typedef const char *(*QueryHostFn) (const char *host, bool *out_is_first);
+
+/* Reads the parameters; `hosts` is "localhost" when absent.  HK_OK or HK_BROKEN. */
 HkAnswer query_pool_open (const HkHost *host, HkCall *call, const QueryFile *file,
-                          const QueryDriver *driver, void *table,
-                          bool (*is_first) (const char *host), QueryPool **out);
+                          const QueryDriver *driver, void *table, QueryHostFn check_host,
+                          QueryPool **out);
 void query_pool_close (QueryPool *self); /* waits for its threads; NULL is fine */
 /* The whole lookup, without the suppression of the query.  Any thread. */
 HkAnswer query_pool_get (QueryPool *self, HkCall *call, HkSpan key);
