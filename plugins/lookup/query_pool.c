@@ -3,10 +3,13 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "query_pool.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -41,7 +44,7 @@ typedef struct {   /* a question; shared by the one who asks and the connection'
 
 typedef struct {
     QueryPool *pool;
-    GThread *thread;
+    pthread_t thread;
     size_t host;
     void *connection; /* NULL: not yet, or lost; the thread's own while it has a question */
     int fd;           /* a duplicate of its socket, to shut down; -1: none */
@@ -55,13 +58,37 @@ struct QueryPool {
     const QueryDriver *driver;
     void *table;
     int64_t timeout_s, limit, idle_s, retry_s;
-    GMutex lock;      /* guards what follows and the workers' fields */
-    GCond work, done; /* a question is there; one was answered or a worker is free */
+    pthread_mutex_t lock; /* guards what follows and the workers' fields */
+    pthread_cond_t work,
+        done; /* a question is there; one was answered or a worker is free */
     Host *hosts;
     size_t n_hosts;
     GPtrArray *workers;
     bool is_closing;
 };
+
+/* ---- locks: the C library's, which the thread sanitizer understands ---- */
+
+static void
+init_locks (QueryPool *self)
+{
+    pthread_condattr_t attributes;
+    pthread_mutex_init (&self->lock, NULL);
+    pthread_condattr_init (&attributes);
+    pthread_condattr_setclock (&attributes, CLOCK_MONOTONIC); /* as GLib's times */
+    pthread_cond_init (&self->work, &attributes);
+    pthread_cond_init (&self->done, &attributes);
+    pthread_condattr_destroy (&attributes);
+}
+
+/* False: it is later than END_US. */
+static bool
+wait_until (pthread_cond_t *cond, pthread_mutex_t *lock, gint64 end_us)
+{
+    struct timespec end = {.tv_sec = (time_t) (end_us / G_USEC_PER_SEC),
+                           .tv_nsec = (long) (end_us % G_USEC_PER_SEC) * 1000};
+    return pthread_cond_timedwait (cond, lock, &end) != ETIMEDOUT;
+}
 
 /* ---- values and questions ---- */
 
@@ -106,20 +133,20 @@ drop_connection (Worker *self)
     int fd = self->fd;
     self->connection = NULL;
     self->fd = -1;
-    g_mutex_unlock (&self->pool->lock);
+    pthread_mutex_unlock (&self->pool->lock);
     if (connection != NULL)
         self->pool->driver->disconnect (connection);
     if (fd >= 0)
         close (fd);
-    g_mutex_lock (&self->pool->lock);
+    pthread_mutex_lock (&self->pool->lock);
 }
 
 static bool
 is_given_up (QueryPool *self, const Question *question)
 {
-    g_mutex_lock (&self->lock);
+    pthread_mutex_lock (&self->lock);
     bool is_so = question->is_given_up;
-    g_mutex_unlock (&self->lock);
+    pthread_mutex_unlock (&self->lock);
     return is_so;
 }
 
@@ -135,10 +162,10 @@ connect_now (Worker *self, char **out_reason)
         return QUERY_LOST;
     if (fd >= 0)
         fd = fcntl (fd, F_DUPFD_CLOEXEC, 0);
-    g_mutex_lock (&pool->lock);
+    pthread_mutex_lock (&pool->lock);
     self->connection = connection;
     self->fd = fd;
-    g_mutex_unlock (&pool->lock);
+    pthread_mutex_unlock (&pool->lock);
     return QUERY_DONE;
 }
 
@@ -151,14 +178,14 @@ answer_question (Worker *self)
     HkSpan key = {question->key, question->key_size};
     char *reason = NULL;
     question->was_connected = self->connection != NULL;
-    g_mutex_unlock (&pool->lock);
+    pthread_mutex_unlock (&pool->lock);
     QueryOutcome outcome =
         self->connection == NULL ? connect_now (self, &reason) : QUERY_DONE;
     /* nobody else touches `values` before is_done; one who gave up never does */
     if (outcome == QUERY_DONE && !is_given_up (pool, question))
         outcome = pool->driver->ask (pool->table, self->connection, key, &question->values,
                                      &reason);
-    g_mutex_lock (&pool->lock);
+    pthread_mutex_lock (&pool->lock);
     if (outcome == QUERY_LOST)
         drop_connection (self);
     question->outcome = outcome;
@@ -166,7 +193,7 @@ answer_question (Worker *self)
     question->is_done = true;
     self->question = NULL;
     question_unref (question);
-    g_cond_broadcast (&pool->done);
+    pthread_cond_broadcast (&pool->done);
 }
 
 static void *
@@ -176,7 +203,7 @@ run_worker (void *data)
     QueryPool *pool = self->pool;
     if (pool->driver->thread_start != NULL)
         pool->driver->thread_start ();
-    g_mutex_lock (&pool->lock);
+    pthread_mutex_lock (&pool->lock);
     gint64 idle_end = g_get_monotonic_time () + pool->idle_s * G_USEC_PER_SEC;
     for (;;) {
         if (self->question != NULL) {
@@ -187,14 +214,13 @@ run_worker (void *data)
         }
         if (pool->is_closing || self->is_unwanted || self->connection == NULL)
             break; /* a thread without a connection has no use */
-        if (!g_cond_wait_until (&pool->work, &pool->lock, idle_end) &&
-            self->question == NULL)
+        if (!wait_until (&pool->work, &pool->lock, idle_end) && self->question == NULL)
             break;
     }
     drop_connection (self);
     self->is_ended = true;
-    g_cond_broadcast (&pool->done);
-    g_mutex_unlock (&pool->lock);
+    pthread_cond_broadcast (&pool->done);
+    pthread_mutex_unlock (&pool->lock);
     if (pool->driver->thread_end != NULL)
         pool->driver->thread_end ();
     return NULL;
@@ -208,7 +234,8 @@ reap_workers (QueryPool *self)
     for (guint i = 0; i < self->workers->len;) {
         Worker *worker = g_ptr_array_index (self->workers, i);
         if (worker->is_ended) {
-            g_thread_join (worker->thread); /* it has left its last lock, or is about to */
+            pthread_join (worker->thread,
+                          NULL); /* it has left its last lock, or is about to */
             g_free (worker);
             g_ptr_array_remove_index_fast (self->workers, i);
         } else
@@ -226,9 +253,9 @@ start_worker (QueryPool *self, size_t host)
     worker->fd = -1;
     sigfillset (&all); /* signals are for the host's threads */
     pthread_sigmask (SIG_SETMASK, &all, &before);
-    worker->thread = g_thread_try_new (self->driver->type, run_worker, worker, NULL);
+    bool is_started = pthread_create (&worker->thread, NULL, run_worker, worker) == 0;
     pthread_sigmask (SIG_SETMASK, &before, NULL);
-    if (worker->thread == NULL) {
+    if (!is_started) {
         g_free (worker);
         return NULL;
     }
@@ -245,7 +272,7 @@ dismiss_idle (QueryPool *self, size_t host)
         if (worker->host == host && worker->question == NULL)
             worker->is_unwanted = true;
     }
-    g_cond_broadcast (&self->work);
+    pthread_cond_broadcast (&self->work);
 }
 
 static void
@@ -331,7 +358,7 @@ make_room (QueryPool *self)
         Worker *worker = g_ptr_array_index (self->workers, i);
         if (worker->question == NULL && worker->connection != NULL) {
             worker->is_unwanted = true;
-            g_cond_broadcast (&self->work);
+            pthread_cond_broadcast (&self->work);
             return;
         }
     }
@@ -386,8 +413,8 @@ ask_worker (QueryPool *self, Lookup *lookup, Worker *worker, gint64 until)
     size_t host = worker->host; /* WORKER may be gone when the question is answered */
     question->ref_count++;
     worker->question = question;
-    g_cond_broadcast (&self->work);
-    while (!question->is_done && g_cond_wait_until (&self->done, &self->lock, until))
+    pthread_cond_broadcast (&self->work);
+    while (!question->is_done && wait_until (&self->done, &self->lock, until))
         ;
     if (!question->is_done) {
         note_reason (self, lookup, host, "timed out");
@@ -425,7 +452,7 @@ ask_hosts (QueryPool *self, Lookup *lookup)
         Worker *worker = find_idle (self, lookup, now);
         if (worker == NULL && self->workers->len >= (guint) self->limit) {
             make_room (self);
-            if (!g_cond_wait_until (&self->done, &self->lock, lookup->deadline_us))
+            if (!wait_until (&self->done, &self->lock, lookup->deadline_us))
                 return NULL;
             continue;
         }
@@ -467,15 +494,15 @@ HkAnswer
 query_pool_get (QueryPool *self, HkCall *call, HkSpan key)
 {
     Lookup lookup = {.key = key, .deadline_us = find_deadline (self, call)};
-    g_mutex_lock (&self->lock);
+    pthread_mutex_lock (&self->lock);
     Question *question = ask_hosts (self, &lookup);
-    g_mutex_unlock (&self->lock);
+    pthread_mutex_unlock (&self->lock);
     HkAnswer answer;
     if (question != NULL) {
         answer = give_values (self, call, key, question);
-        g_mutex_lock (&self->lock);
+        pthread_mutex_lock (&self->lock);
         question_unref (question);
-        g_mutex_unlock (&self->lock);
+        pthread_mutex_unlock (&self->lock);
     } else if (lookup.reason != NULL)
         answer =
             self->host->later (call, "%s: %s", query_file_name (self->file), lookup.reason);
@@ -600,9 +627,7 @@ query_pool_open (const HkHost *host, HkCall *call, const QueryFile *file,
     self->driver = driver;
     self->table = table;
     self->workers = g_ptr_array_new ();
-    g_mutex_init (&self->lock);
-    g_cond_init (&self->work);
-    g_cond_init (&self->done);
+    init_locks (self);
     HkAnswer answer = read_parameters (self, call);
     if (answer == HK_OK)
         answer = read_hosts (self, call, check_host);
@@ -616,18 +641,18 @@ query_pool_open (const HkHost *host, HkCall *call, const QueryFile *file,
 static void
 end_workers (QueryPool *self)
 {
-    g_mutex_lock (&self->lock);
+    pthread_mutex_lock (&self->lock);
     self->is_closing = true;
     for (guint i = 0; i < self->workers->len; i++) {
         const Worker *worker = g_ptr_array_index (self->workers, i);
         if (worker->fd >= 0 && worker->question != NULL)
             shutdown (worker->fd, SHUT_RDWR);
     }
-    g_cond_broadcast (&self->work);
-    g_mutex_unlock (&self->lock);
+    pthread_cond_broadcast (&self->work);
+    pthread_mutex_unlock (&self->lock);
     for (guint i = 0; i < self->workers->len; i++) {
         Worker *worker = g_ptr_array_index (self->workers, i);
-        g_thread_join (worker->thread);
+        pthread_join (worker->thread, NULL);
         g_free (worker);
     }
 }
@@ -644,8 +669,8 @@ query_pool_close (QueryPool *self)
         g_free (self->hosts[i].label);
     }
     g_free (self->hosts);
-    g_cond_clear (&self->done);
-    g_cond_clear (&self->work);
-    g_mutex_clear (&self->lock);
+    pthread_cond_destroy (&self->done);
+    pthread_cond_destroy (&self->work);
+    pthread_mutex_destroy (&self->lock);
     g_free (self);
 }
