@@ -36,6 +36,17 @@ is_uri (const char *host)
            g_str_has_prefix (host, "postgres://");
 }
 
+static bool
+names_database (const char *uri)
+{
+    bool has_name = false;
+    PQconninfoOption *options = PQconninfoParse (uri, NULL);
+    for (const PQconninfoOption *o = options; o != NULL && o->keyword != NULL; o++)
+        has_name = has_name || (strcmp (o->keyword, "dbname") == 0 && o->val != NULL);
+    PQconninfoFree (options);
+    return has_name;
+}
+
 /* libpq's own words would repeat the URI, and with it a password. */
 static const char *
 check_host (const char *host, bool *out_is_first)
@@ -116,10 +127,11 @@ pgsql_table_connect (void *table, const char *host, int64_t timeout_s, int *out_
     add (&options, "password", query_file_text (self->file, "password"));
     add (&options, "connect_timeout", timeout);
     add (&options, "fallback_application_name", "hikyaku");
-    add (&options, "dbname", query_file_text (self->file, "dbname"));
-    if (is_uri (host)) /* what stands in it counts: the last one does */
+    if (is_uri (host)) /* what stands in it counts before user and password above */
         add (&options, "dbname", host);
-    else {
+    if (!is_uri (host) || !names_database (host))
+        add (&options, "dbname", query_file_text (self->file, "dbname"));
+    if (!is_uri (host)) {
         query_address_parse (host, &address);
         port = address.port == 0 ? NULL : g_strdup_printf ("%u", address.port);
         add (&options, "host", address.name);
