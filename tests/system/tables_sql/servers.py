@@ -111,6 +111,27 @@ ROWS = [("user@virt.test", "user/"), ("one@a.test", "first@x.test"), ("many@a.te
         ("user@noat.test", "noat"), ("user@nolocal.test", "@x.test"), ("a.test", "domain")]
 
 
+def certificates(folder):
+    """A CA, a server's certificate for 127.0.0.1, and a CA that signed nothing.  None: no openssl."""
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        return None
+    folder.mkdir(mode=0o755)
+
+    def call(*args):
+        subprocess.run([openssl, *map(str, args)], cwd=folder, check=True, capture_output=True,
+                       timeout=DEADLINE)
+    for ca in ("ca", "other"):
+        call("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "30", "-keyout", f"{ca}.key", "-out",
+             f"{ca}.pem", "-subj", f"/CN={ca}", "-addext", "basicConstraints=critical,CA:TRUE")
+    (folder / "names").write_text("subjectAltName=IP:127.0.0.1,DNS:db.test\n")
+    call("req", "-newkey", "rsa:2048", "-nodes", "-keyout", "server.key", "-out", "server.csr", "-subj",
+         "/CN=127.0.0.1")
+    call("x509", "-req", "-in", "server.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days",
+         "30", "-extfile", "names", "-out", "server.pem")
+    return folder
+
+
 def literal(value, backslash):
     if value is None:
         return "NULL"
@@ -135,12 +156,17 @@ class MariaDb(Server):
             return "no MariaDB server here"
 
     def make(self):
+        self.tls = certificates(self.dir / "tls")
+        if self.tls and self.who:
+            os.chown(self.tls / "server.key", self.who["user"], self.who["group"])
         user = pwd.getpwuid(self.who.get("user", os.getuid())).pw_name
         self.run(self.installer, "--no-defaults", f"--user={user}", f"--datadir={self.dir}/data",
                  "--auth-root-authentication-method=normal", "--skip-test-db", "--skip-name-resolve")
 
     def command(self):
-        return [self.program, "--no-defaults", f"--datadir={self.dir}/data",
+        tls = [f"--ssl-ca={self.tls}/ca.pem", f"--ssl-cert={self.tls}/server.pem",
+               f"--ssl-key={self.tls}/server.key"] if self.tls else []
+        return [self.program, "--no-defaults", *tls, f"--datadir={self.dir}/data",
                 f"--socket={self.socket()}", f"--port={self.port}", "--bind-address=127.0.0.1",
                 f"--pid-file={self.dir}/pid", "--skip-name-resolve", "--character-set-server=utf8mb4",
                 "--innodb-buffer-pool-size=16M", "--innodb-fast-shutdown=2"]
@@ -171,7 +197,12 @@ class MariaDb(Server):
                  + f"CREATE USER post@'%' IDENTIFIED BY {password};\n"
                    f"CREATE USER post@localhost IDENTIFIED BY {password};\n"
                    "GRANT SELECT, EXECUTE ON mail.* TO post@'%'; GRANT SELECT, EXECUTE ON mail.*"
-                   " TO post@localhost;")
+                   " TO post@localhost;\n"
+                   f"CREATE USER sealed@'%' IDENTIFIED BY {password} REQUIRE SSL;\n"
+                   "GRANT SELECT ON mail.* TO sealed@'%';")
+
+    def connections(self):
+        return int(self.sql("SELECT count(*) FROM information_schema.processlist WHERE user = 'post'"))
 
     def hosts(self):
         return [f"unix:{self.socket()}", f"inet:127.0.0.1:{self.port}"]
@@ -224,6 +255,9 @@ class PostgreSql(Server):
                     " 'SELECT v FROM t WHERE k = p';\n"
                     f"CREATE ROLE post LOGIN PASSWORD {literal(PASSWORD, False)};\n"
                     "GRANT SELECT ON t TO post;")
+
+    def connections(self):
+        return int(self.psql("SELECT count(*) FROM pg_stat_activity WHERE usename = 'post'"))
 
     def hosts(self):
         return [f"unix:{self.dir}/.s.PGSQL.{self.port}", f"inet:127.0.0.1:{self.port}"]
