@@ -3,8 +3,10 @@
 
 #include "cli/tables.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 typedef struct {
     char *spec;
@@ -40,14 +42,32 @@ hk_table_tool_open (HkTableTool *tool, const char *spec)
     return table;
 }
 
-/* 1: found, OUT is replaced; 0: no; -1 after a message. */
+typedef struct {
+    HkTableTool *tool;
+    GArray *tables; /* Open */
+    bool shows_key, found, failed;
+    HkCall call; /* its buffers, and these two, serve all keys */
+    GString *folded, *value;
+} Query;
+
+static void
+query_clear (Query *self)
+{
+    hk_call_clear (&self->call);
+    g_string_free (self->folded, TRUE);
+    g_string_free (self->value, TRUE);
+    g_array_unref (self->tables);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Query, query_clear)
+
+/* 1: found, query->value is replaced; 0: no; -1 after a message. */
 static int
-ask (HkTableTool *tool, const Open *open, HkSpan key, GString *out)
+ask (Query *query, const Open *open, HkSpan key)
 {
     const HkClass *cls = hk_instance_class (open->instance);
-    g_autoptr (GString) folded = g_string_new (NULL);
-    HkCall call;
-    int found = 0;
+    HkTableTool *tool = query->tool;
+    HkCall *call = &query->call;
+    GString *folded = query->folded, *out = query->value;
     if (!tool->no_fold && (cls->flags & HK_PATTERN_KEYS) == 0) {
         hk_key_fold (key, folded);
         key = hk_span_string (folded);
@@ -55,27 +75,25 @@ ask (HkTableTool *tool, const Open *open, HkSpan key, GString *out)
     if (key.size == 0 ||
         ((cls->flags & HK_BINARY_KEYS) == 0 && hk_span_has_line_break (key)))
         return 0;
-    hk_call_init (&call, NULL, NULL);
+    hk_call_reset (call);
     hk_instance_enter (open->instance);
     HkAnswer answer = ((const HkLookupClass *) (const void *) cls)
-                          ->get (hk_instance_pointer (open->instance), &call, key);
+                          ->get (hk_instance_pointer (open->instance), call, key);
     hk_instance_leave (open->instance);
-    if (answer == HK_FOUND) {
-        g_string_assign (out, "");
-        if (call.value != NULL)
-            g_string_append_len (out, call.value->str, (gssize) call.value->len);
-        if (out->len == 0)
-            hk_table_tool_warn (tool,
-                                "table %s: key %.*s: empty string result is not allowed",
-                                open->spec, HK_SPAN_ARG (key));
-        found = 1;
-    } else if (answer != HK_ABSENT) {
+    if (answer == HK_ABSENT)
+        return 0;
+    if (answer != HK_FOUND) {
         hk_table_tool_fail (tool, "table %s: query error: %s", open->spec,
-                            call.reason != NULL ? call.reason->str : "unknown answer");
-        found = -1;
+                            call->reason != NULL ? call->reason->str : "unknown answer");
+        return -1;
     }
-    hk_call_clear (&call);
-    return found;
+    g_string_truncate (out, 0);
+    if (call->value != NULL)
+        g_string_append_len (out, call->value->str, (gssize) call->value->len);
+    if (out->len == 0)
+        hk_table_tool_warn (tool, "table %s: key %.*s: empty string result is not allowed",
+                            open->spec, HK_SPAN_ARG (key));
+    return 1;
 }
 
 /* -F: the values are base64. */
@@ -94,42 +112,70 @@ decode (HkTableTool *tool, const char *spec, GString *value)
     return true;
 }
 
-typedef struct {
-    HkTableTool *tool;
-    GArray *tables; /* Open */
-    bool shows_key, found, failed;
-} Query;
-
 static void
 ask_all (Query *query, HkSpan key)
 {
-    g_autoptr (GString) value = g_string_new (NULL);
+    const char *separator = query->tool->syntax->separator;
+    GString *value = query->value;
     for (guint i = 0; i < query->tables->len && !query->failed; i++) {
         const Open *open = &g_array_index (query->tables, Open, i);
-        int got = ask (query->tool, open, key, value);
+        int got = ask (query, open, key);
         query->failed = got < 0 || (got > 0 && !decode (query->tool, open->spec, value));
         if (got <= 0 || query->failed)
             continue;
         query->found = true;
-        if (query->shows_key)
-            printf ("%.*s%s", HK_SPAN_ARG (key), query->tool->syntax->separator);
+        if (query->shows_key) {
+            fwrite (key.data, 1, key.size, stdout);
+            fputs (separator, stdout);
+        }
         fwrite (value->str, 1, value->len, stdout);
         putchar ('\n');
         return;
     }
 }
 
-/* One line of standard input without its end; false at the end. */
+/* Lines of standard input.  Before waiting for more, what was answered is handed out: the
+ * other side may wait for it, to ask on. */
+typedef struct {
+    GString *text;
+    size_t at;
+    bool is_over;
+} Input;
+
 static bool
-read_line (char **line, size_t *room, HkSpan *out)
+read_more (Input *input)
 {
-    ssize_t n = getline (line, room, stdin);
-    if (n < 0)
-        return false;
-    if (n > 0 && (*line)[n - 1] == '\n')
-        n--;
-    *out = hk_span (*line, (size_t) n);
-    return true;
+    char block[65536];
+    ssize_t n;
+    fflush (stdout);
+    do
+        n = read (STDIN_FILENO, block, sizeof block);
+    while (n < 0 && errno == EINTR);
+    input->is_over = n <= 0;
+    g_string_erase (input->text, 0, (gssize) input->at);
+    input->at = 0;
+    if (n > 0)
+        g_string_append_len (input->text, block, n);
+    return n > 0;
+}
+
+/* One line without its end; OUT is good until the next.  False: no more. */
+static bool
+read_line (Input *input, HkSpan *out)
+{
+    size_t scanned = 0;
+    for (;;) {
+        HkSpan rest = hk_span_sub (hk_span_string (input->text), input->at, SIZE_MAX);
+        size_t end = hk_span_find (rest, '\n', scanned);
+        if (end < rest.size || (input->is_over && rest.size > 0)) {
+            *out = hk_span_sub (rest, 0, end);
+            input->at += end < rest.size ? end + 1 : rest.size;
+            return true;
+        }
+        scanned = rest.size;
+        if (input->is_over || (!read_more (input) && scanned == 0))
+            return false;
+    }
 }
 
 static bool
@@ -145,11 +191,11 @@ static void
 ask_message (Query *query)
 {
     g_autoptr (GString) header = g_string_new (NULL);
-    char *line = NULL;
-    size_t room = 0;
+    g_autoptr (GString) lines = g_string_new (NULL);
+    Input input = {.text = lines};
     HkSpan text;
     bool in_header = true;
-    while (!query->failed && read_line (&line, &room, &text)) {
+    while (!query->failed && read_line (&input, &text)) {
         bool continues = header->len > 0 && text.size > 0 &&
                          (text.data[0] == ' ' || text.data[0] == '\t');
         if (in_header && !continues && header->len > 0) {
@@ -168,31 +214,30 @@ ask_message (Query *query)
     }
     if (header->len > 0 && query->tool->header_keys)
         ask_all (query, hk_span_string (header));
-    free (line);
 }
 
 static void
 ask_lines (Query *query)
 {
-    char *line = NULL;
-    size_t room = 0;
+    g_autoptr (GString) lines = g_string_new (NULL);
+    Input input = {.text = lines};
     HkSpan text;
-    while (!query->failed && read_line (&line, &room, &text)) {
+    while (!query->failed && read_line (&input, &text))
         ask_all (query, text);
-        fflush (stdout);
-    }
-    free (line);
 }
 
 int
 hk_table_tool_query (HkTableTool *tool, char **specs)
 {
-    g_autoptr (GArray) tables = g_array_new (FALSE, FALSE, sizeof (Open));
-    Query query = {.tool = tool, .tables = tables};
-    g_array_set_clear_func (tables, clear_open);
+    g_auto (Query) query = {.tool = tool,
+                            .tables = g_array_new (FALSE, FALSE, sizeof (Open)),
+                            .folded = g_string_new (NULL),
+                            .value = g_string_new (NULL)};
+    g_array_set_clear_func (query.tables, clear_open);
+    hk_call_init (&query.call, NULL, NULL);
     for (; *specs != NULL; specs++) {
         Open open = {g_strdup (*specs), hk_table_tool_open (tool, *specs)};
-        g_array_append_val (tables, open);
+        g_array_append_val (query.tables, open);
         if (open.instance == NULL)
             return 1;
     }
