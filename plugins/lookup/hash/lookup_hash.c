@@ -1,28 +1,16 @@
-/* lookup_hash.c: "hash:" tables, kept in GDBM files that postmap makes.
+/* lookup_hash.c: "hash:", "btree:" and "dbm:" tables, kept in GDBM files that postmap
+ * makes.
  *
- * The file is NAME.gdbm beside the text NAME; Postfix's NAME.db is not touched.  A file is
- * never changed in place: readers look whether another one stands under the name and open
- * that.
+ * The file is NAME.gdbm (NAME.gdbm-btree, NAME.gdbm-dbm) beside the text NAME; Postfix's
+ * NAME.db, NAME.dir and NAME.pag are not touched.  A file is never changed in place:
+ * readers look whether another one stands under the name and open that.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "lookup_hash.h"
 
-#include <pthread.h>
-#include <stdbool.h>
-
-typedef struct {
-    const HkHost *host;
-    char *source, *path;
-    pthread_mutex_t lock; /* guards the rest: a handle is for one thread at a time */
-    GDBM_FILE db;
-    HkFileState state;
-    int last_error; /* errno of the last failure to reopen that was said */
-} HashTable;
-
-/* Open what stands under the name now.  0, or errno; then *OUT_WHY says more. */
-static int
-open_file (const char *path, GDBM_FILE *out_db, HkFileState *out_state,
-           const char **out_why)
+int
+lookup_hash_open_file (const char *path, GDBM_FILE *out_db, HkFileState *out_state,
+                       const char **out_why)
 {
     struct stat st;
     int fd = open (path, O_RDONLY | O_CLOEXEC);
@@ -46,159 +34,125 @@ open_file (const char *path, GDBM_FILE *out_db, HkFileState *out_state,
 }
 
 static void
-hash_free (HashTable *self)
+table_free (LookupHashTable *self)
 {
     if (self->db != NULL)
         gdbm_close (self->db);
     pthread_mutex_destroy (&self->lock);
-    g_free (self->source);
-    g_free (self->path);
+    indexed_clear (&self->at);
     g_free (self);
+}
+
+static HkAnswer
+open_table (const HkHost *host, const HkConf *conf, HkCall *call, const char *type,
+            const char *suffix, LookupHashTable **out)
+{
+    const char *why = NULL;
+    LookupHashTable *self = g_new0 (LookupHashTable, 1);
+    indexed_init (&self->at, host, host->conf_argument (conf), type, suffix);
+    pthread_mutex_init (&self->lock, NULL);
+    if (lookup_hash_open_file (self->at.path, &self->db, &self->state, &why) == 0) {
+        *out = self;
+        return HK_OK;
+    }
+    HkAnswer answer = indexed_cannot_open (&self->at, call, why);
+    table_free (self);
+    return answer;
 }
 
 static HkAnswer
 hash_open (const HkHost *host, const HkConf *conf, HkCall *call, void **out_instance)
 {
-    HkSpan argument = host->conf_argument (conf);
-    const char *why = NULL;
-    HashTable *self = g_new0 (HashTable, 1);
-    self->host = host;
-    self->source = g_strndup ((const char *) argument.data, argument.size);
-    self->path = g_strconcat (self->source, LOOKUP_HASH_SUFFIX, NULL);
-    pthread_mutex_init (&self->lock, NULL);
-    int e = open_file (self->path, &self->db, &self->state, &why);
-    if (e == 0) {
+    LookupHashTable *self;
+    HkAnswer answer = open_table (host, conf, call, "hash", LOOKUP_HASH_SUFFIX, &self);
+    if (answer == HK_OK)
         *out_instance = self;
-        return HK_OK;
+    return answer;
+}
+
+static HkAnswer
+btree_open (const HkHost *host, const HkConf *conf, HkCall *call, void **out_instance)
+{
+    LookupHashTable *self;
+    HkAnswer answer =
+        open_table (host, conf, call, "btree", LOOKUP_HASH_SUFFIX_BTREE, &self);
+    if (answer == HK_OK) {
+        self->is_sorted = true;
+        *out_instance = self;
     }
-    bool has_source = g_file_test (self->source, G_FILE_TEST_EXISTS);
-    HkAnswer answer = host->later (call, "open database %s: %s%s%s%s", self->path, why,
-                                   has_source ? " (run: postmap hash:" : "",
-                                   has_source ? self->source : "", has_source ? ")" : "");
-    hash_free (self);
+    return answer;
+}
+
+static HkAnswer
+dbm_open (const HkHost *host, const HkConf *conf, HkCall *call, void **out_instance)
+{
+    LookupHashTable *self;
+    HkAnswer answer = open_table (host, conf, call, "dbm", LOOKUP_HASH_SUFFIX_DBM, &self);
+    if (answer == HK_OK)
+        *out_instance = self;
     return answer;
 }
 
 static void
 hash_close (void *instance)
 {
-    hash_free (instance);
-}
-
-static void
-say (HashTable *self, int e, const char *why)
-{
-    if (e != 0 && self->last_error != e)
-        self->host->log (self->host, HK_LOG_WARNING,
-                         "%s: %s; the table stays as it was before", self->path, why);
-    self->last_error = e;
+    table_free (instance);
 }
 
 /* Under the lock: another file under the name?  The old one stays in use when the new one
  * cannot be read. */
 static void
-refresh (HashTable *self, int stat_error, const HkFileState *now)
+refresh (LookupHashTable *self, int e, const HkFileState *now)
 {
     GDBM_FILE db;
     HkFileState state;
-    const char *why = g_strerror (stat_error);
-    int e = stat_error;
+    const char *why = g_strerror (e);
     if (e == 0 && hk_file_state_same (now, &self->state)) {
-        self->last_error = 0;
+        self->at.last_error = 0;
         return;
     }
     if (e == 0)
-        e = open_file (self->path, &db, &state, &why);
+        e = lookup_hash_open_file (self->at.path, &db, &state, &why);
     if (e == 0) {
         gdbm_close (self->db);
         self->db = db;
         self->state = state;
     }
-    say (self, e, why);
+    indexed_say (&self->at, e, why, "the table stays as it was before");
+}
+
+/* Under the lock: the file is as new as the last tick of the clock. */
+static void
+keep_fresh (LookupHashTable *self)
+{
+    gint64 tick;
+    HkFileState now;
+    if (!indexed_is_due (&self->at.looked, &tick))
+        return;
+    int e = hk_file_state (self->at.path, &now);
+    refresh (self, e, &now);
+    indexed_looked (&self->at.looked, tick);
 }
 
 static HkAnswer
 hash_get (void *instance, HkCall *call, HkSpan key)
 {
-    HashTable *self = instance;
-    HkFileState now;
-    int e = hk_file_state (self->path, &now);
+    LookupHashTable *self = instance;
     if (key.size > G_MAXINT)
         return HK_ABSENT;
     pthread_mutex_lock (&self->lock);
-    refresh (self, e, &now);
+    keep_fresh (self);
     datum hit = gdbm_fetch (self->db, lookup_hash_datum (key));
     gdbm_error why = hit.dptr == NULL ? gdbm_errno : GDBM_NO_ERROR;
     pthread_mutex_unlock (&self->lock);
     if (hit.dptr == NULL)
         return why == GDBM_ITEM_NOT_FOUND
                    ? HK_ABSENT
-                   : self->host->later (call, "%s: %s", self->path, gdbm_strerror (why));
-    self->host->answer (call, hit.dptr, (size_t) hit.dsize);
+                   : self->at.host->later (call, "%s: %s", self->at.path,
+                                           gdbm_strerror (why));
+    self->at.host->answer (call, hit.dptr, (size_t) hit.dsize);
     free (hit.dptr);
     return HK_FOUND;
-}
-
-/* A walk has a handle of its own: the table may be replaced meanwhile. */
-typedef struct {
-    GDBM_FILE db;
-    datum key;
-} Cursor;
-
-static HkAnswer
-end_walk (void **cursor, HkAnswer answer)
-{
-    Cursor *at = *cursor;
-    if (at != NULL) {
-        free (at->key.dptr);
-        gdbm_close (at->db);
-        g_free (at);
-    }
-    *cursor = NULL;
-    return answer;
-}
-
-static HkAnswer
-step (HashTable *self, HkCall *call, Cursor *at)
-{
-    datum next =
-        at->key.dptr == NULL ? gdbm_firstkey (at->db) : gdbm_nextkey (at->db, at->key);
-    gdbm_error why = next.dptr == NULL ? gdbm_errno : GDBM_NO_ERROR;
-    free (at->key.dptr);
-    at->key = next;
-    if (next.dptr == NULL && why == GDBM_ITEM_NOT_FOUND)
-        return HK_ABSENT;
-    datum value = {NULL, 0};
-    if (next.dptr != NULL) {
-        value = gdbm_fetch (at->db, next);
-        why = gdbm_errno;
-    }
-    if (value.dptr == NULL)
-        return self->host->later (call, "%s: %s", self->path, gdbm_strerror (why));
-    self->host->answer (call, next.dptr, (size_t) next.dsize);
-    self->host->answer (call, value.dptr, (size_t) value.dsize);
-    free (value.dptr);
-    return HK_FOUND;
-}
-
-static HkAnswer
-hash_each (void *instance, HkCall *call, void **cursor, int32_t keep)
-{
-    HashTable *self = instance;
-    const char *why;
-    if (!keep)
-        return end_walk (cursor, HK_ABSENT);
-    if (*cursor == NULL) {
-        Cursor *at = g_new0 (Cursor, 1);
-        HkFileState state;
-        if (open_file (self->path, &at->db, &state, &why) != 0) {
-            g_free (at);
-            return self->host->later (call, "open database %s: %s", self->path, why);
-        }
-        *cursor = at;
-    }
-    HkAnswer answer = step (self, call, *cursor);
-    return answer == HK_FOUND ? answer : end_walk (cursor, answer);
 }
 
 static const HkLookupClass hash_class = {
@@ -210,13 +164,45 @@ static const HkLookupClass hash_class = {
              .open = hash_open,
              .close = hash_close},
     .get = hash_get,
-    .each = hash_each,
+    .each = lookup_hash_each,
     .build_begin = lookup_hash_build_begin,
     .build_put = lookup_hash_build_put,
     .build_end = lookup_hash_build_end,
     .suffix = LOOKUP_HASH_SUFFIX,
 };
 
-HK_PLUGIN (lookup_hash, .version = "1.0", .licence = "GPL-3.0-or-later",
-           .summary = "hash: tables, indexed files (GDBM)",
-           .classes = HK_CLASSES (&hash_class.base))
+static const HkLookupClass btree_class = {
+    .base = {.size = sizeof (HkLookupClass),
+             .kind = HK_KIND_LOOKUP,
+             .class_minor = HK_LOOKUP_MINOR,
+             .name = "btree",
+             .flags = HK_THREAD_SAFE,
+             .open = btree_open,
+             .close = hash_close},
+    .get = hash_get,
+    .each = lookup_hash_each,
+    .build_begin = lookup_hash_build_begin_btree,
+    .build_put = lookup_hash_build_put,
+    .build_end = lookup_hash_build_end,
+    .suffix = LOOKUP_HASH_SUFFIX_BTREE,
+};
+
+static const HkLookupClass dbm_class = {
+    .base = {.size = sizeof (HkLookupClass),
+             .kind = HK_KIND_LOOKUP,
+             .class_minor = HK_LOOKUP_MINOR,
+             .name = "dbm",
+             .flags = HK_THREAD_SAFE,
+             .open = dbm_open,
+             .close = hash_close},
+    .get = hash_get,
+    .each = lookup_hash_each,
+    .build_begin = lookup_hash_build_begin_dbm,
+    .build_put = lookup_hash_build_put,
+    .build_end = lookup_hash_build_end,
+    .suffix = LOOKUP_HASH_SUFFIX_DBM,
+};
+
+HK_PLUGIN (lookup_hash, .version = "1.1", .licence = "GPL-3.0-or-later",
+           .summary = "hash:, btree:, dbm: tables, indexed files (GDBM)",
+           .classes = HK_CLASSES (&hash_class.base, &btree_class.base, &dbm_class.base))

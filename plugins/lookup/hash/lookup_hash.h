@@ -1,16 +1,26 @@
-/* lookup_hash.h: what the two files of this plugin share.
+/* lookup_hash.h: what the files of this plugin share.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef HK_LOOKUP_HASH_H
 #define HK_LOOKUP_HASH_H
 
-#include <hikyaku/lookup.h>
-#include <hikyaku/textfile.h>
+#include "../indexed.h"
 
 #include <gdbm.h>
-#include <glib.h>
+#include <pthread.h>
 
+/* The types live beside each other, and no name of one is a name of another. */
 #define LOOKUP_HASH_SUFFIX ".gdbm"
+#define LOOKUP_HASH_SUFFIX_BTREE ".gdbm-btree"
+#define LOOKUP_HASH_SUFFIX_DBM ".gdbm-dbm"
+
+typedef struct {
+    Indexed at;
+    bool is_sorted;       /* a walk goes in the order of the keys */
+    pthread_mutex_t lock; /* guards the rest: a handle is for one thread at a time */
+    GDBM_FILE db;
+    HkFileState state;
+} LookupHashTable;
 
 static inline datum
 lookup_hash_datum (HkSpan s)
@@ -18,9 +28,20 @@ lookup_hash_datum (HkSpan s)
     return (datum){(char *) (uintptr_t) s.data, (int) s.size};
 }
 
+/* Open what stands under the name now.  0, or errno; then *OUT_WHY says more. */
+int lookup_hash_open_file (const char *path, GDBM_FILE *out_db, HkFileState *out_state,
+                           const char **out_why);
+
+/* lookup_hash_walk.c */
+HkAnswer lookup_hash_each (void *instance, HkCall *call, void **cursor, int32_t keep);
+
 /* lookup_hash_build.c: a new file beside the old one, which it then replaces at once. */
 HkAnswer lookup_hash_build_begin (const HkHost *host, const HkConf *conf, HkCall *call,
                                   void **out_build);
+HkAnswer lookup_hash_build_begin_btree (const HkHost *host, const HkConf *conf,
+                                        HkCall *call, void **out_build);
+HkAnswer lookup_hash_build_begin_dbm (const HkHost *host, const HkConf *conf, HkCall *call,
+                                      void **out_build);
 HkAnswer lookup_hash_build_put (void *build, HkCall *call, HkSpan key, HkSpan value,
                                 int32_t replace);
 HkAnswer lookup_hash_build_end (void *build, HkCall *call, int32_t commit);

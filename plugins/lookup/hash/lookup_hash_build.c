@@ -1,165 +1,121 @@
-/* lookup_hash_build.c: making NAME.gdbm: NAME.gdbm.tmp is written, synced and renamed.
- *
- * The temporary file is locked while it is written: two builders wait for each other, and
- * what a dead one left is simply written over.
+/* lookup_hash_build.c: making a GDBM file: entries are collected, then stored in the order
+ * of GDBM's hash, so that each bucket is filled while it is at hand.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "lookup_hash.h"
 
-#include <stdio.h>
-#include <sys/file.h>
+#include "../entries.h"
 
 typedef struct {
-    const HkHost *host;
-    char *path, *tmp;
-    int lock_fd; /* of the temporary file */
-    GDBM_FILE db;
+    IndexedBuild file;
+    Entries *entries;
 } Build;
 
-static void
-build_free (Build *self)
+static HkAnswer
+begin (const HkHost *host, const HkConf *conf, HkCall *call, const char *suffix,
+       void **out_build)
 {
-    if (self->db != NULL)
-        gdbm_close (self->db);
-    if (self->lock_fd >= 0)
-        close (self->lock_fd);
-    g_free (self->path);
-    g_free (self->tmp);
-    g_free (self);
-}
-
-/* As Postfix: owner may write, the others may read what they may of the text. */
-static mode_t
-mode_like (const char *source, const char *old)
-{
-    struct stat st;
-    if (stat (source, &st) < 0 && stat (old, &st) < 0)
-        return 0644;
-    return (st.st_mode & 0644) | 0600;
-}
-
-/* The locked temporary file; -1: errno.  Another builder may have renamed the file for
- * whose lock we waited: then it is not the temporary file any more. */
-static int
-lock_tmp (const char *tmp, mode_t mode)
-{
-    for (;;) {
-        struct stat mine, named;
-        int fd = open (tmp, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600), e;
-        if (fd < 0)
-            return -1;
-        while (flock (fd, LOCK_EX) < 0)
-            if (errno != EINTR)
-                goto failed;
-        if (fstat (fd, &mine) < 0)
-            goto failed;
-        if (stat (tmp, &named) == 0 && named.st_ino == mine.st_ino &&
-            named.st_dev == mine.st_dev) {
-            if (fchmod (fd, mode) < 0)
-                goto failed;
-            return fd;
-        }
-        close (fd);
-        continue;
-    failed:
-        e = errno;
-        close (fd);
-        errno = e;
-        return -1;
+    Build *self = g_new0 (Build, 1);
+    HkAnswer answer = indexed_build_begin (&self->file, host, conf, call, suffix);
+    if (answer != HK_OK) {
+        g_free (self);
+        return answer;
     }
+    self->entries = entries_new ();
+    *out_build = self;
+    return HK_OK;
 }
 
 HkAnswer
 lookup_hash_build_begin (const HkHost *host, const HkConf *conf, HkCall *call,
                          void **out_build)
 {
-    HkSpan argument = host->conf_argument (conf);
-    g_autofree char *source = g_strndup ((const char *) argument.data, argument.size);
-    Build *self = g_new0 (Build, 1);
-    HkAnswer answer;
-    self->host = host;
-    self->path = g_strconcat (source, LOOKUP_HASH_SUFFIX, NULL);
-    self->tmp = g_strconcat (self->path, ".tmp", NULL);
-    self->lock_fd = lock_tmp (self->tmp, mode_like (source, self->path));
-    if (self->lock_fd < 0) {
-        answer = host->later (call, "create %s: %s", self->tmp, g_strerror (errno));
-        build_free (self);
-        return answer;
-    }
-    self->db =
-        gdbm_open (self->tmp, 0, GDBM_NEWDB | GDBM_NOLOCK | GDBM_CLOEXEC, 0600, NULL);
-    if (self->db == NULL) {
-        answer = host->later (call, "create database %s: %s", self->tmp,
-                              gdbm_strerror (gdbm_errno));
-        build_free (self);
-        return answer;
-    }
-    *out_build = self;
-    return HK_OK;
+    return begin (host, conf, call, LOOKUP_HASH_SUFFIX, out_build);
+}
+
+HkAnswer
+lookup_hash_build_begin_btree (const HkHost *host, const HkConf *conf, HkCall *call,
+                               void **out_build)
+{
+    return begin (host, conf, call, LOOKUP_HASH_SUFFIX_BTREE, out_build);
+}
+
+HkAnswer
+lookup_hash_build_begin_dbm (const HkHost *host, const HkConf *conf, HkCall *call,
+                             void **out_build)
+{
+    return begin (host, conf, call, LOOKUP_HASH_SUFFIX_DBM, out_build);
 }
 
 HkAnswer
 lookup_hash_build_put (void *build, HkCall *call, HkSpan key, HkSpan value, int32_t replace)
 {
     Build *self = build;
-    int was_there = 0;
-    if (key.size > G_MAXINT || value.size > G_MAXINT)
-        return self->host->broken (call, "%s: an entry is too large", self->path);
-    int rc = gdbm_store (self->db, lookup_hash_datum (key), lookup_hash_datum (value),
-                         GDBM_INSERT);
-    if (rc > 0) {
-        was_there = 1;
-        rc = !replace ? 0
-                      : gdbm_store (self->db, lookup_hash_datum (key),
-                                    lookup_hash_datum (value), GDBM_REPLACE);
-    }
-    if (rc < 0)
-        return self->host->later (call, "%s: %s", self->tmp, gdbm_db_strerror (self->db));
-    return was_there ? HK_FOUND : HK_OK;
+    if (key.size > ENTRIES_LIMIT || value.size > ENTRIES_LIMIT)
+        return self->file.host->broken (call, "%s: an entry is too large", self->file.path);
+    return entries_put (self->entries, key, value, replace != 0) ? HK_FOUND : HK_OK;
+}
+
+/* The number whose upper bits say in which bucket GDBM keeps the key; part of its file
+ * format.  Were it another one, the file would be as good and take longer to make. */
+static guint32
+bucket_order (const Entry *row)
+{
+    guint32 h = 0x238f13afu * row->key_size;
+    for (guint32 i = 0; i < row->key_size; i++)
+        h = (h + ((guint32) (guint8) row->key[i] << (i * 5 % 24))) & 0x7fffffffu;
+    return (1103515243u * h + 12345u) & 0x7fffffffu;
 }
 
 static int
-sync_directory (const char *path)
+compare (const void *a, const void *b)
 {
-    g_autofree char *dir = g_path_get_dirname (path);
-    int fd = open (dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0)
-        return -1;
-    int rc = fsync (fd), e = errno;
-    close (fd);
-    errno = e;
+    const Entry *x = a, *y = b;
+    return x->order < y->order ? -1 : x->order > y->order;
+}
+
+static int
+store_all (GDBM_FILE db, const Entries *all)
+{
+    int rc = 0;
+    for (guint i = 0; i < all->rows->len; i++) {
+        Entry *row = entries_row (all, i);
+        row->order = bucket_order (row);
+    }
+    g_array_sort (all->rows, compare);
+    for (guint i = 0; rc == 0 && i < all->rows->len; i++) {
+        const Entry *row = entries_row (all, i);
+        datum key = {(char *) (uintptr_t) row->key, (int) row->key_size};
+        datum value = {(char *) (uintptr_t) row->value, (int) row->value_size};
+        rc = gdbm_store (db, key, value, GDBM_INSERT);
+    }
     return rc;
 }
 
-/* 0, or -1 with *OUT_WHY. */
-static int
-commit_file (Build *self, const char **out_why)
+/* NULL, or what went wrong. */
+static const char *
+write_entries (Build *self)
 {
-    GDBM_FILE db = self->db;
-    self->db = NULL;
-    if (gdbm_close (db) != 0) {
-        *out_why = gdbm_strerror (gdbm_errno);
-        return -1;
+    GDBM_FILE db =
+        gdbm_open (self->file.tmp, 0, GDBM_NEWDB | GDBM_NOLOCK | GDBM_CLOEXEC, 0600, NULL);
+    if (db == NULL)
+        return gdbm_strerror (gdbm_errno);
+    int rc = store_all (db, self->entries);
+    gdbm_error why = gdbm_errno;
+    if (gdbm_close (db) != 0 && rc == 0) {
+        rc = -1;
+        why = gdbm_errno;
     }
-    if (fsync (self->lock_fd) == 0 && rename (self->tmp, self->path) == 0 &&
-        sync_directory (self->path) == 0)
-        return 0;
-    *out_why = g_strerror (errno);
-    return -1;
+    return rc == 0 ? NULL : gdbm_strerror (why);
 }
 
 HkAnswer
 lookup_hash_build_end (void *build, HkCall *call, int32_t commit)
 {
     Build *self = build;
-    HkAnswer answer = HK_OK;
-    const char *why = "";
-    if (!commit)
-        unlink (self->tmp);
-    else if (commit_file (self, &why) != 0) {
-        answer = self->host->later (call, "replace %s: %s", self->path, why);
-        unlink (self->tmp);
-    }
-    build_free (self);
+    const char *why = commit ? write_entries (self) : NULL;
+    HkAnswer answer = indexed_build_end (&self->file, call, commit != 0, why);
+    entries_free (self->entries);
+    g_free (self);
     return answer;
 }
