@@ -29,6 +29,7 @@ typedef struct {
     gint64 down_until_us; /* 0: it is good as far as we know */
     int64_t pause_s;      /* its last back-off */
     bool is_on_trial;     /* one lookup is trying it after a failure */
+    char *reason;         /* of its last failure, or NULL */
 } Host;
 
 typedef struct {   /* a question; shared by the one who asks and the connection's thread */
@@ -156,8 +157,9 @@ connect_now (Worker *self, char **out_reason)
 {
     QueryPool *pool = self->pool;
     int fd = -1;
+    int64_t share_s = MAX (1, pool->timeout_s / (int64_t) pool->n_hosts);
     void *connection = pool->driver->connect (pool->table, pool->hosts[self->host].name,
-                                              pool->timeout_s, &fd, out_reason);
+                                              share_s, &fd, out_reason);
     if (connection == NULL)
         return QUERY_LOST;
     if (fd >= 0)
@@ -282,6 +284,8 @@ host_failed (QueryPool *self, size_t index, const char *reason)
     host->pause_s = CLAMP (host->pause_s * 2, 1, self->retry_s);
     host->down_until_us = g_get_monotonic_time () + host->pause_s * G_USEC_PER_SEC;
     host->is_on_trial = false;
+    g_free (host->reason);
+    host->reason = g_strdup (reason);
     dismiss_idle (self, index);
     self->host->log (self->host, HK_LOG_WARNING, "%s: %s server %s: %s; next try in %d s",
                      query_file_name (self->file), self->driver->type, host->label, reason,
@@ -490,27 +494,39 @@ give_values (QueryPool *self, HkCall *call, HkSpan key, const Question *question
     return query_file_finish (self->file, call, &result, answer);
 }
 
+/* Why nobody was even asked.  Under the lock. */
+static char *
+reason_of_pool (const QueryPool *self)
+{
+    gint64 now = g_get_monotonic_time ();
+    for (size_t i = 0; i < self->n_hosts; i++) {
+        const Host *host = &self->hosts[i];
+        if (host->reason != NULL && (host->is_on_trial || host->down_until_us > now))
+            return g_strdup_printf ("no server answers: %s server %s: %s",
+                                    self->driver->type, host->label, host->reason);
+    }
+    return g_strdup_printf ("all %d connections to the %s server %s are taken",
+                            (int) self->limit, self->driver->type, self->hosts[0].label);
+}
+
 HkAnswer
 query_pool_get (QueryPool *self, HkCall *call, HkSpan key)
 {
     Lookup lookup = {.key = key, .deadline_us = find_deadline (self, call)};
+    HkAnswer answer;
     pthread_mutex_lock (&self->lock);
     Question *question = ask_hosts (self, &lookup);
+    if (question == NULL && lookup.reason == NULL)
+        lookup.reason = reason_of_pool (self);
     pthread_mutex_unlock (&self->lock);
-    HkAnswer answer;
     if (question != NULL) {
         answer = give_values (self, call, key, question);
         pthread_mutex_lock (&self->lock);
         question_unref (question);
         pthread_mutex_unlock (&self->lock);
-    } else if (lookup.reason != NULL)
+    } else
         answer =
             self->host->later (call, "%s: %s", query_file_name (self->file), lookup.reason);
-    else
-        answer = self->host->later (call, "%s: %s", query_file_name (self->file),
-                                    g_get_monotonic_time () >= lookup.deadline_us
-                                        ? "all connections are taken"
-                                        : "no server answers; they are tried again soon");
     g_free (lookup.reason);
     return answer;
 }
@@ -667,6 +683,7 @@ query_pool_close (QueryPool *self)
     for (size_t i = 0; i < self->n_hosts; i++) {
         g_free (self->hosts[i].name);
         g_free (self->hosts[i].label);
+        g_free (self->hosts[i].reason);
     }
     g_free (self->hosts);
     pthread_cond_destroy (&self->done);

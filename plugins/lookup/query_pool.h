@@ -45,7 +45,8 @@ typedef struct {
     const char *type;            /* "mysql" */
     void (*thread_start) (void); /* or NULL */
     void (*thread_end) (void);
-    /* NULL: failed.  OUT_FD: its socket, or -1. */
+    /* NULL: failed.  TIMEOUT_S also bounds what `ask` waits for.  OUT_FD: its socket, or
+     * -1. */
     void *(*connect) (void *table, const char *host, int64_t timeout_s, int *out_fd,
                       char **out_reason);
     QueryOutcome (*ask) (void *table, void *connection, HkSpan key, QueryValues *values,

@@ -134,7 +134,9 @@ test_dead (void)
 
     hk_harness_clear_log (h); /* now they are left alone for a while */
     g_assert_cmpint (hk_harness_get (h, t, "a"), ==, HK_LATER);
-    g_assert_true (is_said (hk_harness_reason (h), "no server answers"));
+    g_autofree char *why =
+        g_strdup_printf ("no server answers: %s server 127.0.0.1:%d: connect: ", type, one);
+    g_assert_true (is_said (hk_harness_reason (h), why));
     g_assert_cmpstr (hk_harness_log (h), ==, "");
     g_assert_null (strstr (said, "sesame"));
     hk_harness_close (h, t);

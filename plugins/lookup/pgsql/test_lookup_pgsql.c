@@ -11,8 +11,8 @@ test_names (void)
 {
     HkHarness *h = hk_harness_new (&HK_PLUGIN_SYMBOL (lookup_pgsql));
     static const char *const good[] = {
-        "{ {hosts = unix:/nonexistent inet:[::1]:1} {user = u} {password = p} {dbname = d}"
-        "  {encoding = UTF8} {query = SELECT 1} }",
+        ("{ {hosts = unix:/nonexistent inet:[::1]:1} {user = u} {password = p} {dbname = d}"
+         "  {encoding = UTF8} {query = SELECT 1} }"),
         "{ {select_function = f} }",
         "{ {table = t} {select_field = a} {where_field = b} {additional_conditions = c} }",
     };
