@@ -18,9 +18,10 @@
 
 enum {
     N_SLOTS = 64,     /* lookups at once; more wait for the first that ends */
-    LOCK_WAIT_MS = 3, /* between attempts; a writer holds its lock for one sync at most */
-    LOCK_ATTEMPTS = 300,
-    MIN_SIZE = 1024 /* two pages of the smallest size */
+    LOCK_WAIT_MS = 3, /* between attempts; Postfix holds its lock for one sync at most */
+    LOCK_ATTEMPTS = 30,
+    LOCK_REST_S = 1, /* after these were not enough: no lookup waits any more */
+    MIN_SIZE = 1024  /* two pages of the smallest size */
 };
 
 typedef struct {
@@ -33,7 +34,8 @@ typedef struct {
 typedef struct {
     MDB_env *env;
     MDB_dbi dbi;
-    int fd; /* the environment's */
+    int fd;               /* the environment's */
+    gint64 no_wait_until; /* atomic; of indexed_tick */
     HkFileState state;
     Slot slots[N_SLOTS];
 } File;
@@ -44,20 +46,37 @@ typedef struct {
     File *file;            /* NULL: there is none that can be read */
 } LmdbTable;
 
+/* 0, EAGAIN: another program holds the lock and goes on holding it, or errno. */
 static int
-lock_slot (const File *file, size_t slot, short kind)
+lock_slot (File *file, size_t slot)
 {
-    struct flock lock = {
-        .l_type = kind, .l_whence = SEEK_SET, .l_start = (off_t) slot, .l_len = 1};
     const struct timespec pause = {0, LOCK_WAIT_MS * 1000000L};
-    for (int i = 0; i < LOCK_ATTEMPTS; i++) {
+    struct flock lock = {
+        .l_type = F_RDLCK, .l_whence = SEEK_SET, .l_start = (off_t) slot, .l_len = 1};
+    for (int attempt = 1;; attempt++) {
         if (fcntl (file->fd, F_OFD_SETLK, &lock) == 0)
             return 0;
         if (errno != EAGAIN && errno != EACCES && errno != EINTR)
             return errno;
+        gint64 now = indexed_tick ();
+        if (now < __atomic_load_n (&file->no_wait_until, __ATOMIC_RELAXED))
+            return EAGAIN;
+        if (attempt == LOCK_ATTEMPTS) {
+            __atomic_store_n (&file->no_wait_until,
+                              now + LOCK_REST_S * G_GINT64_CONSTANT (1000000000),
+                              __ATOMIC_RELAXED);
+            return EAGAIN;
+        }
         nanosleep (&pause, NULL);
     }
-    return EAGAIN;
+}
+
+static void
+unlock_slot (const File *file, size_t slot)
+{
+    struct flock lock = {
+        .l_type = F_UNLCK, .l_whence = SEEK_SET, .l_start = (off_t) slot, .l_len = 1};
+    (void) fcntl (file->fd, F_OFD_SETLK, &lock); /* fails for want of memory at most */
 }
 
 /* ---- one file ---- */
@@ -233,7 +252,7 @@ find_in_slot (const LmdbTable *table, size_t number, HkCall *call, HkSpan key)
 {
     File *file = table->file;
     Slot *slot = &file->slots[number];
-    int rc = lock_slot (file, number, F_RDLCK);
+    int rc = lock_slot (file, number);
     if (rc != 0)
         return rc;
     rc = slot->txn == NULL ? mdb_txn_begin (file->env, NULL, MDB_RDONLY, &slot->txn)
@@ -245,7 +264,7 @@ find_in_slot (const LmdbTable *table, size_t number, HkCall *call, HkSpan key)
         mdb_txn_abort (slot->txn);
         slot->txn = NULL;
     }
-    lock_slot (file, number, F_UNLCK);
+    unlock_slot (file, number);
     return rc;
 }
 
@@ -398,7 +417,7 @@ begin_walk (const char *path, Cursor *at)
     int rc = 0;
     at->file = file_open (path, &rc);
     if (rc == 0)
-        rc = lock_slot (at->file, 0, F_RDLCK); /* until the file is closed */
+        rc = lock_slot (at->file, 0); /* until the file is closed */
     if (rc == 0)
         rc = mdb_txn_begin (at->file->env, NULL, MDB_RDONLY, &at->txn);
     if (rc == 0)
