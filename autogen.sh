@@ -75,7 +75,11 @@ EOF
 }
 
 # "# needs: gdbm=gdbm.h:-lgdbm | onig=pkg:oniguruma" becomes one macro call a library.
+# "# wants: nsl=pkg:libnsl": without the library configure leaves the plugin out, and says so.
 plugin_needs () {
+    sed -n 's/^# wants: *//p' "$1" | while IFS='=' read -r var spec; do
+        echo "    HK_WANTS_PKG([$(echo "$var" | tr a-z A-Z)], [${spec#pkg:}])"
+    done
     sed -n 's/^# needs: *//p' "$1" | tr '|' '\n' | while IFS='=' read -r var spec; do
         var=$(echo "$var" | tr -d ' ' | tr a-z A-Z) spec=$(echo "$spec" | tr -d ' ')
         case $spec in

@@ -44,6 +44,15 @@ AS_IF([test $hk_mode = builtin], [hk_plugin_report="$hk_plugin_report(built-in)"
 AC_DEFUN([HK_NEEDS_PKG], [PKG_CHECK_MODULES([$1], [$2], [],
   [AC_MSG_ERROR([plugin $hk_plugin needs $2 (leave it out with --with-plugins=full,-$hk_plugin)])])])
 
+# HK_WANTS_PKG(VAR, MODULE): without the library the plugin is left out, unless it was asked for
+# by name.
+AC_DEFUN([HK_WANTS_PKG], [PKG_CHECK_MODULES([$1], [$2], [], [
+  case $hk_wanted$hk_builtin in
+  *",$hk_plugin,"*) AC_MSG_ERROR([plugin $hk_plugin needs $2]) ;;
+  esac
+  AC_MSG_WARN([plugin $hk_plugin is left out: there is no $2])
+  hk_mode=no])])
+
 # HK_NEEDS_HEADER(VAR, HEADER, LIBS): a library without one.
 AC_DEFUN([HK_NEEDS_HEADER], [
 AC_CHECK_HEADER([$2], [],
