@@ -12,12 +12,19 @@ typedef struct {
     Pairs *pairs;
 } InlineTable;
 
-/* The next "name=value" or "{ name = value }"; false at the end. */
 static bool
-next_item (const char **p, const char *end, HkSpan *out)
+is_separator (char c)
+{
+    return hk_is_blank (c) || c == ',' || c == '\n';
+}
+
+/* The next "name=value" or "{ name = value }"; false at the end, or at what is wrong, then
+ * with *WHY. */
+static bool
+next_item (const char **p, const char *end, HkSpan *out, const char **why)
 {
     const char *begin;
-    while (*p < end && (hk_is_blank (**p) || **p == ',' || **p == '\n'))
+    while (*p < end && is_separator (**p))
         (*p)++;
     if (*p == end)
         return false;
@@ -26,9 +33,13 @@ next_item (const char **p, const char *end, HkSpan *out)
     if (close != NULL) {
         *p = close + 1;
         *out = hk_strip_blanks (begin + 1, close);
+        if (*p < end && !is_separator (**p)) {
+            *why = "syntax error after '}'";
+            return false;
+        }
         return true;
     }
-    while (*p < end && !hk_is_blank (**p) && **p != ',' && **p != '\n')
+    while (*p < end && !is_separator (**p))
         (*p)++;
     *out = hk_strip_blanks (begin, *p);
     return true;
@@ -42,29 +53,28 @@ add_item (Pairs *pairs, HkSpan item)
     if (sign == NULL)
         return false;
     HkSpan key = hk_strip_blanks (p, sign);
-    if (key.size > 0)
-        pairs_add (pairs, key, hk_strip_blanks (sign + 1, end),
-                   TRUE); /* the last one wins */
+    for (size_t i = 0; i < key.size; i++)
+        if (is_separator ((char) key.data[i]) && key.data[i] != ',')
+            return false;
+    pairs_add (pairs, key, hk_strip_blanks (sign + 1, end), TRUE); /* the last one wins */
     return true;
 }
 
 static const char *
 parse (HkSpan argument, Pairs *pairs)
 {
-    HkSpan s = hk_strip_blanks ((const char *) argument.data,
-                                (const char *) argument.data + argument.size);
-    const char *p = (const char *) s.data, *end = p + s.size;
+    const char *p = (const char *) argument.data, *end = p + argument.size, *why = NULL;
     HkSpan item;
-    if (s.size == 0 || *p != '{' || hk_brace_end (p, end) != end - 1)
+    if (argument.size == 0 || *p != '{' || hk_brace_end (p, end) != end - 1)
         return "bad syntax";
     end--;
     p++;
     if (hk_strip_blanks (p, end).size == 0)
         return "bad syntax";
-    while (next_item (&p, end, &item))
+    while (next_item (&p, end, &item, &why))
         if (!add_item (pairs, item))
             return "missing '=' after attribute name";
-    return NULL;
+    return why;
 }
 
 static HkAnswer

@@ -21,6 +21,12 @@ static const struct {
     {"{ a }", NULL, NULL},
     {"{ {a} }", NULL, NULL},
     {"{ a=b, {c = d e }", NULL, NULL},
+    {"{ =b }", "", "b"}, /* postmap can ask for it */
+    {"{ {a b = c} }", NULL, NULL},
+    {"{{a=b}{c=d}}", NULL, NULL},
+    {"{{a=b},{c=d}}", "c", "d"},
+    {" {a=b}", NULL, NULL}, /* blanks stay outside the configuration's braces */
+    {"{a=b} ", NULL, NULL},
 };
 
 static void

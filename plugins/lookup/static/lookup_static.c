@@ -23,7 +23,7 @@ parse_value (HkSpan argument, HkSpan *out)
     const char *close = hk_brace_end (p, end);
     if (close == NULL)
         return "missing '}'";
-    if (hk_strip_blanks (close + 1, end).size != 0)
+    if (close + 1 != end)
         return "syntax error after '}'";
     *out = hk_strip_blanks (p + 1, close);
     return NULL;

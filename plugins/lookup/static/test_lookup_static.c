@@ -13,6 +13,7 @@ static const struct {
     {"{a {b} c}", "a {b} c"},
     {"{x", NULL},
     {"{x} y", NULL},
+    {"{x} ", NULL}, /* blanks outside braces are of the value */
 };
 
 static void
