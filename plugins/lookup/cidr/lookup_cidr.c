@@ -15,6 +15,7 @@ typedef struct {
     guint8 bits;
     guint8 net[16];
     guint after; /* of an IF that does not hold: where to go on */
+    uint32_t line;
     char *result;
     gsize result_size;
 } Rule;
@@ -122,7 +123,7 @@ typedef struct {
 static void
 add_rule (Parser *parser, HkSpan pattern, HkSpan result, bool is_if)
 {
-    Rule rule = {.kind = is_if ? RULE_IF : RULE_ANSWER};
+    Rule rule = {.kind = is_if ? RULE_IF : RULE_ANSWER, .line = parser->line};
     while (pattern.size > 0 && pattern.data[0] == '!') {
         rule.is_negative = !rule.is_negative;
         pattern = hk_strip_blanks ((const char *) pattern.data + 1,
@@ -146,9 +147,13 @@ add_rule (Parser *parser, HkSpan pattern, HkSpan result, bool is_if)
 }
 
 static void
-end_if (Parser *parser)
+end_if (Parser *parser, HkSpan rest)
 {
     HkSpan none = {NULL, 0};
+    if (rest.size > 0) {
+        skip (parser->source, parser->line, "garbage after ENDIF", none);
+        return;
+    }
     if (parser->n_open == 0) {
         skip (parser->source, parser->line, "ENDIF without IF", none);
         return;
@@ -159,11 +164,17 @@ end_if (Parser *parser)
         parser->rules->len;
 }
 
+/* "if !net", "if!net", "endif"; what follows, without blanks around it, in *REST. */
 static bool
-is_word (HkSpan s, const char *word)
+starts_with_word (HkSpan line, const char *word, HkSpan *rest)
 {
-    return s.size == strlen (word) &&
-           g_ascii_strncasecmp ((const char *) s.data, word, s.size) == 0;
+    const char *p = (const char *) line.data;
+    size_t n = strlen (word);
+    if (line.size < n || g_ascii_strncasecmp (p, word, n) != 0 ||
+        (line.size > n && g_ascii_isalnum (p[n])))
+        return false;
+    *rest = hk_strip_blanks (p + n, p + line.size);
+    return true;
 }
 
 /* First word of LINE; what follows, without blanks around it, in *REST. */
@@ -181,16 +192,16 @@ static void
 parse_line (Parser *parser, HkSpan line)
 {
     HkSpan rest, none = {NULL, 0};
-    HkSpan word = first_word (line, &rest);
-    if (is_word (word, "endif")) {
-        end_if (parser);
+    if (starts_with_word (line, "endif", &rest)) {
+        end_if (parser, rest);
         return;
     }
-    if (is_word (word, "if")) {
+    if (starts_with_word (line, "if", &rest)) {
         add_rule (parser, rest, none, true);
         return;
     }
-    if (is_word (word, "!")) { /* "! pattern result" */
+    HkSpan word = first_word (line, &rest);
+    if (word.size == 1 && word.data[0] == '!') { /* "! pattern result" */
         HkSpan tail;
         first_word (rest, &tail);
         word.size = (size_t) (tail.data - line.data);
@@ -223,11 +234,11 @@ parse (Source *source, char *data, size_t size)
                                source->name, (unsigned) parser.line);
     }
     while (parser.n_open > 0) {
+        Rule *rule = &g_array_index (parser.rules, Rule, parser.open[--parser.n_open]);
         source->host->log (source->host, HK_LOG_WARNING,
                            "cidr map %s, line %u: IF has no matching ENDIF", source->name,
-                           (unsigned) parser.line);
-        g_array_index (parser.rules, Rule, parser.open[--parser.n_open]).after =
-            parser.rules->len;
+                           (unsigned) rule->line);
+        rule->after = parser.rules->len;
     }
     return parser.rules;
 }

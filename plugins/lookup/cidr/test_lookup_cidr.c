@@ -71,6 +71,24 @@ test_refused (void)
     hk_harness_free (h);
 }
 
+/* How "if" and "endif" may be written, and what an "endif" with more is: none. */
+static void
+test_words (void)
+{
+    HkHarness *h = hk_harness_new (&HK_PLUGIN_SYMBOL (lookup_cidr));
+    void *t =
+        hk_harness_open (h, HK_KIND_LOOKUP, "cidr",
+                         "{ {If!10.0.0.0/8} {11.0.0.0/8 in} {endif junk} {12.0.0.0/8 a}"
+                         "  {10.0.0.0/8 never} {ENDIF} {10.0.0.0/8 after} {ifx y} }");
+    g_assert_cmpint (hk_harness_get (h, t, "12.1.1.1"), ==, HK_FOUND);
+    g_assert_cmpint (hk_harness_get (h, t, "10.1.1.1"), ==, HK_FOUND);
+    g_assert_cmpstr (hk_harness_answer (h), ==, "after");
+    g_assert_nonnull (strstr (hk_harness_log (h), "line 3: garbage after ENDIF"));
+    g_assert_nonnull (strstr (hk_harness_log (h), "line 8: bad address pattern: \"ifx\""));
+    hk_harness_close (h, t);
+    hk_harness_free (h);
+}
+
 static void
 test_open_if (void)
 {
@@ -79,7 +97,7 @@ test_open_if (void)
         hk_harness_open (h, HK_KIND_LOOKUP, "cidr", "{ {if 10.0.0.0/8} {0.0.0.0/0 in} }");
     g_assert_cmpint (hk_harness_get (h, t, "10.1.1.1"), ==, HK_FOUND);
     g_assert_cmpint (hk_harness_get (h, t, "11.1.1.1"), ==, HK_ABSENT);
-    g_assert_nonnull (strstr (hk_harness_log (h), "IF has no matching ENDIF"));
+    g_assert_nonnull (strstr (hk_harness_log (h), "line 1: IF has no matching ENDIF"));
     hk_harness_close (h, t);
     hk_harness_free (h);
 }
@@ -90,6 +108,7 @@ main (int argc, char **argv)
     g_test_init (&argc, &argv, NULL);
     g_test_add_func ("/lookup_cidr/rules", test_rules);
     g_test_add_func ("/lookup_cidr/refused", test_refused);
+    g_test_add_func ("/lookup_cidr/words", test_words);
     g_test_add_func ("/lookup_cidr/open_if", test_open_if);
     return g_test_run ();
 }
