@@ -253,12 +253,14 @@ add_if (Parser *parser, const char *p)
 }
 
 static void
-end_if (Parser *parser)
+end_if (Parser *parser, const char *rest)
 {
     if (parser->n_open == 0) {
         warn (parser, "ignoring ENDIF without matching IF");
         return;
     }
+    if (*rest != '\0')
+        warn (parser, "ignoring extra text after ENDIF");
     LookupRegexpRule rule = {.kind = LOOKUP_REGEXP_ENDIF};
     GArray *rules = parser->out->rules;
     g_array_append_val (rules, rule);
@@ -277,13 +279,23 @@ static void
 parse_line (Parser *parser, const char *p)
 {
     if (starts_with_word (p, "endif"))
-        end_if (parser);
+        end_if (parser, p + strlen ("endif"));
     else if (starts_with_word (p, "if"))
         add_if (parser, p + 2);
     else if (!g_ascii_isalnum (*p))
         add_rule (parser, p);
     else
         warn (parser, "ignoring unrecognized request");
+}
+
+/* The C library's idea of POSIX patterns, which is Postfix's: \d, \A, \Z, \G are letters
+ * with a needless backslash, \` and \' the ends of the key. */
+static void
+take_libc_escapes (OnigSyntaxType *syntax)
+{
+    syntax->op &= ~(ONIG_SYN_OP_ESC_D_DIGIT | ONIG_SYN_OP_ESC_AZ_BUF_ANCHOR |
+                    ONIG_SYN_OP_ESC_CAPITAL_G_BEGIN_ANCHOR);
+    syntax->op2 |= ONIG_SYN_OP2_ESC_GNU_BUF_ANCHOR;
 }
 
 /* POSIX: a backslash in brackets is itself; with "m" a line end is in no negated bracket.
@@ -296,6 +308,8 @@ prepare_syntaxes (LookupRegexpRules *rules)
     onig->copy_syntax (&rules->basic, onig->basic);
     rules->extended.behavior &= ~ONIG_SYN_BACKSLASH_ESCAPE_IN_CC;
     rules->basic.behavior &= ~ONIG_SYN_BACKSLASH_ESCAPE_IN_CC;
+    take_libc_escapes (&rules->extended);
+    take_libc_escapes (&rules->basic);
     rules->extended_lines = rules->extended;
     rules->basic_lines = rules->basic;
     rules->extended_lines.behavior |= ONIG_SYN_NOT_NEWLINE_IN_NEGATIVE_CC;
@@ -322,6 +336,7 @@ lookup_regexp_parse (Source *source, char *data, size_t size)
     for (; parser.n_open > 0; parser.n_open--) {
         LookupRegexpRule *rule = &g_array_index (parser.out->rules, LookupRegexpRule,
                                                  parser.open[parser.n_open - 1]);
+        parser.line = rule->line;
         warn (&parser, "IF has no matching ENDIF");
         rule->after = parser.out->rules->len;
     }

@@ -13,6 +13,7 @@ static const char rules[] =
     " {if /^if(.)/} {/^if1/ in1} {if !/x/} {/nox/ innox} {endif} {endif}"
     " {!/z/ noz} {/bre\\(x\\)/x bre} {/q\\.(\\w+)\\b/ q $1} {/\\<word\\>/ w}"
     " {/zend$/ zend} {/z (a)|(b)/ [$1][$2]} {|zalt(.)| zalt $1}"
+    " {/^zp\\d$/ letter} {/^zq\\'/ end}"
     " {/nl.nl/ dot} {/^second/m line} {/[\\]c/ backslash} {/a{3}z/ three} }";
 
 static const struct {
@@ -33,6 +34,9 @@ static const struct {
     {"z a", "[a][]"},
     {"zb", "[][b]"},
     {"zaltQ", "zalt Q"},
+    {"zp7", NULL}, /* \d is no digit in POSIX */
+    {"zpd", "letter"},
+    {"zq", "end"},
     {"znl\nnl", "dot"},    /* a dot takes a line end */
     {"z\nsecond", "line"}, /* unless "m" says lines */
     {"z\\c", "backslash"},
@@ -71,7 +75,9 @@ static const struct {
     {"word nodelim", "ignoring unrecognized request"},
     {"/abc", "no closing regexp delimiter \"/\""},
     {"endif", "ignoring ENDIF without matching IF"},
-    {"if /q/", "IF has no matching ENDIF"},
+    {"if /q/", "line 2: IF has no matching ENDIF"},
+    {"if /q/} {/q/ q", "line 2: IF has no matching ENDIF"}, /* the line of the IF */
+    {"if /q/} {endif all", "line 3: ignoring extra text after ENDIF"},
 };
 
 static void
