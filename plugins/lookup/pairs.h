@@ -106,7 +106,8 @@ pairs_set_row (Pairs *self, Pair pair, gboolean is_new)
     g_array_append_val (self->rows, pair);
 }
 
-/* False: the key was there, and keeps its value unless REPLACE. */
+/* False: the key was there, and keeps its value unless REPLACE.  A key that was there in
+ * another spelling is still found as it was written. */
 static inline gboolean
 pairs_add (Pairs *self, HkSpan key, HkSpan value, gboolean replace)
 {
@@ -114,15 +115,17 @@ pairs_add (Pairs *self, HkSpan key, HkSpan value, gboolean replace)
     HkSpan lower = {(const guint8 *) folded, strlen (folded)};
     gboolean is_new = pairs_find (self, lower) == NULL;
     Pair pair;
-    if (!is_new && !replace)
+    if (!is_new && !replace && pairs_find (self, key) != NULL)
         return FALSE;
-    pair.key = g_string_chunk_insert_len (self->chunk, folded, (gssize) lower.size);
-    pair.key_size = (guint32) lower.size;
     pair.value = g_string_chunk_insert_len (self->chunk, (const char *) value.data,
                                             (gssize) value.size);
     pair.value_size = (guint32) value.size;
-    pairs_put (self, pair);
-    pairs_set_row (self, pair, is_new);
+    if (is_new || replace) {
+        pair.key = g_string_chunk_insert_len (self->chunk, folded, (gssize) lower.size);
+        pair.key_size = (guint32) lower.size;
+        pairs_put (self, pair);
+        pairs_set_row (self, pair, is_new);
+    }
     if (lower.size != key.size || memcmp (folded, key.data, key.size) != 0) {
         pair.key = g_string_chunk_insert_len (self->chunk, (const char *) key.data,
                                               (gssize) key.size);

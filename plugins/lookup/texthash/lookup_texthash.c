@@ -5,7 +5,8 @@
 #include "../source.h"
 
 typedef struct {
-    Source source;
+    Source source;   /* first: `parse` gets this */
+    bool wants_utf8; /* smtputf8_enable, as for the tables that postmap makes */
 } TexthashTable;
 
 static void
@@ -18,7 +19,13 @@ warn (Source *source, uint32_t line, const char *text)
 static void
 add_line (Source *source, Pairs *pairs, HkSpan line, uint32_t number)
 {
+    const TexthashTable *self = (const TexthashTable *) (const void *) source;
     HkSpan key, value;
+    if (self->wants_utf8 &&
+        !g_utf8_validate ((const char *) line.data, (gssize) line.size, NULL)) {
+        warn (source, number, "non-UTF-8 input -- ignoring this line");
+        return;
+    }
     switch (hk_lines_pair (line, &key, &value)) {
     case HK_PAIR_UNBALANCED:
         warn (source, number, "unbalanced '\"' -- ignoring this line");
@@ -60,7 +67,9 @@ parse (Source *source, char *data, size_t size)
 static HkAnswer
 texthash_open (const HkHost *host, const HkConf *conf, HkCall *call, void **out_instance)
 {
+    HkSpan utf8 = host->conf_string (conf, "smtputf8_enable");
     TexthashTable *self = g_new0 (TexthashTable, 1);
+    self->wants_utf8 = utf8.size == 3 && memcmp (utf8.data, "yes", 3) == 0;
     self->source.parse = parse;
     self->source.free_table = pairs_free;
     HkAnswer answer =

@@ -8,6 +8,14 @@ extern const HkPlugin HK_PLUGIN_SYMBOL (lookup_texthash);
 
 static char *directory, *path;
 
+static HkHarness *
+new_harness (void)
+{
+    HkHarness *h = hk_harness_new (&HK_PLUGIN_SYMBOL (lookup_texthash));
+    hk_harness_set (h, "smtputf8_enable", "yes"); /* a parameter of the host */
+    return h;
+}
+
 static void
 write_text (const char *text)
 {
@@ -28,6 +36,7 @@ static const char text[] = "# comment\n"
                            "\t# not text\n"
                            " more\n"
                            "KEY Val\n"
+                           "Key other\n"
                            "\"unterminated x\n"
                            "\xc3\x84 umlaut\n"
                            "last v";
@@ -41,8 +50,9 @@ static const struct {
     {"c:", "three"},
     {"\"x y\"", "z  cont more"},
     {"key", "Val"},
-    {"KEY", "Val"}, /* asked without folding */
-    {"Key", NULL},
+    {"KEY", "Val"},   /* asked without folding */
+    {"Key", "other"}, /* a duplicate only for those who fold */
+    {"kEY", NULL},
     {"\xc3\xa4", "umlaut"},
     {"last", "v"}, /* no line end at the end of the file */
     {"#", NULL},
@@ -52,7 +62,7 @@ static const struct {
 static void
 test_syntax (void)
 {
-    HkHarness *h = hk_harness_new (&HK_PLUGIN_SYMBOL (lookup_texthash));
+    HkHarness *h = new_harness ();
     write_text (text);
     void *t = hk_harness_open (h, HK_KIND_LOOKUP, "texthash", path);
     g_assert_nonnull (t);
@@ -66,16 +76,37 @@ test_syntax (void)
     g_assert_nonnull (strstr (log, "line 4: duplicate entry: \"a\""));
     g_assert_nonnull (strstr (log, "line 5: expected format: key whitespace value"));
     g_assert_nonnull (strstr (log, "line 6: record is in \"key: value\" format"));
-    g_assert_nonnull (strstr (log, "line 13: unbalanced '\"'"));
+    g_assert_nonnull (strstr (log, "line 14: unbalanced '\"'"));
     g_assert_nonnull (strstr (log, path));
     hk_harness_close (h, t);
     hk_harness_free (h);
 }
 
 static void
+test_utf8 (void)
+{
+    HkHarness *h = new_harness ();
+    static const char *const settings[] = {"no", "yes"};
+    write_text ("a \xe4\n\xe4 b\nc \xc3\xa4\n");
+    for (int i = 0; i < 2; i++) {
+        hk_harness_set (h, "smtputf8_enable", settings[i]);
+        hk_harness_clear_log (h);
+        void *t = hk_harness_open (h, HK_KIND_LOOKUP, "texthash", path);
+        HkAnswer answer = i == 0 ? HK_FOUND : HK_ABSENT;
+        g_assert_cmpint (hk_harness_get (h, t, "a"), ==, answer);
+        g_assert_cmpint (hk_harness_get (h, t, "\xe4"), ==, answer);
+        g_assert_cmpint (hk_harness_get (h, t, "c"), ==, HK_FOUND);
+        g_assert_cmpint (strstr (hk_harness_log (h), "line 2: non-UTF-8 input") != NULL, ==,
+                         i == 1);
+        hk_harness_close (h, t);
+    }
+    hk_harness_free (h);
+}
+
+static void
 test_change (void)
 {
-    HkHarness *h = hk_harness_new (&HK_PLUGIN_SYMBOL (lookup_texthash));
+    HkHarness *h = new_harness ();
     write_text ("k one\n");
     void *t = hk_harness_open (h, HK_KIND_LOOKUP, "texthash", path);
     hk_harness_get (h, t, "k");
@@ -102,7 +133,7 @@ test_change (void)
 static void
 test_absent_file (void)
 {
-    HkHarness *h = hk_harness_new (&HK_PLUGIN_SYMBOL (lookup_texthash));
+    HkHarness *h = new_harness ();
     g_assert_null (hk_harness_open (h, HK_KIND_LOOKUP, "texthash", "/nonexistent/file"));
     g_assert_cmpint (hk_harness_opened (h), ==, HK_LATER); /* it may come yet */
     g_assert_nonnull (strstr (hk_harness_reason (h), "/nonexistent/file"));
@@ -118,6 +149,7 @@ main (int argc, char **argv)
     directory = g_dir_make_tmp ("hk-texthash-XXXXXX", NULL);
     path = g_build_filename (directory, "table", NULL);
     g_test_add_func ("/lookup_texthash/syntax", test_syntax);
+    g_test_add_func ("/lookup_texthash/utf8", test_utf8);
     g_test_add_func ("/lookup_texthash/change", test_change);
     g_test_add_func ("/lookup_texthash/absent_file", test_absent_file);
     int rc = g_test_run ();
