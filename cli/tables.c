@@ -80,6 +80,16 @@ hk_table_tool_stop (HkTableTool *tool)
         hk_settings_unref (tool->settings);
 }
 
+bool
+hk_table_tool_wants_utf8 (const HkTableTool *tool)
+{
+    if (tool->force_utf8 || tool->no_utf8)
+        return tool->force_utf8;
+    if (tool->header_keys || tool->body_keys || hk_conf_spec ("smtputf8_enable") == NULL)
+        return false;
+    return strcmp (hk_settings_get (tool->settings, "smtputf8_enable"), "yes") == 0;
+}
+
 void
 hk_table_tool_split (HkTableTool *tool, const char *spec, char **out_type, char **out_file)
 {
@@ -99,7 +109,7 @@ typedef struct {
     HkTableTool *tool;
     HkBuild *build;
     const char *index; /* its file, for messages */
-    bool folds;
+    bool folds, wants_utf8;
     GString *folded;
 } Feed;
 
@@ -150,6 +160,12 @@ static bool
 feed_line (Feed *feed, HkSpan line, unsigned number, GString *key, GString *value)
 {
     HkTableTool *tool = feed->tool;
+    if (feed->wants_utf8 &&
+        !g_utf8_validate ((const char *) line.data, (gssize) line.size, NULL)) {
+        hk_table_tool_warn (tool, "%s, line %u: non-UTF-8 input -- ignoring this line",
+                            tool->file, number);
+        return true;
+    }
     const char *why = tool->syntax->parse (tool, line, number, key, value);
     if (why != NULL) {
         hk_table_tool_warn (tool, "%s, line %u: %s", tool->file, number, why);
@@ -321,6 +337,7 @@ feed_begin (Feed *feed, HkTableTool *tool, const Target *target)
     feed->tool = tool;
     feed->index = target->index;
     feed->folds = !tool->no_fold;
+    feed->wants_utf8 = hk_table_tool_wants_utf8 (tool);
     feed->build = hk_build_new (tool->plugins, target->type, hk_span_text (target->file),
                                 tool->settings, &error);
     if (feed->build == NULL)
@@ -452,22 +469,25 @@ set_option (HkTableTool *tool, int c, const char *argument)
         ['f'] = &tool->no_fold,     ['p'] = &tool->plain_mode,
         ['o'] = &tool->keep_root,   ['F'] = &tool->file_values,
         ['h'] = &tool->header_keys, ['b'] = &tool->body_keys,
+        ['u'] = &tool->no_utf8,     ['U'] = &tool->force_utf8,
     };
     switch (c) {
     case 'c':
         tool->config_dir = argument;
         return true;
     case 'q':
+        if (tool->query != NULL)
+            return hk_table_tool_fail (tool, "specify only one of -s -q or -d");
         tool->query = argument;
         return true;
     case 'd':
+        if (tool->erase != NULL)
+            return hk_table_tool_fail (tool, "specify only one of -s -q or -d");
         tool->erase = argument;
         return true;
     case 'v':
     case 'N': /* about the end of strings in Berkeley DB: nothing to choose here */
     case 'n':
-    case 'u':
-    case 'U':
         return true;
     case 'm':
         return hk_table_tool_fail (tool, "-m (headers of MIME parts) is not supported");

@@ -25,6 +25,7 @@ struct HkTableTool {
     const char *file;          /* the text that is being read, for messages */
     bool sequence, incremental, replace, ignore_duplicates, no_fold, plain_mode, keep_root;
     bool file_values, header_keys, body_keys;
+    bool force_utf8, no_utf8; /* -U, -u */
     unsigned n_warnings;
 };
 
@@ -39,6 +40,9 @@ bool hk_table_tool_build (HkTableTool *tool, const char *spec);
 void hk_table_tool_warn (HkTableTool *tool, const char *format, ...) G_GNUC_PRINTF (2, 3);
 /* Prints "PROGRAM: fatal: …"; always false. */
 bool hk_table_tool_fail (HkTableTool *tool, const char *format, ...) G_GNUC_PRINTF (2, 3);
+
+/* Keys and values must be UTF-8: smtputf8_enable, -u, -U; not with -h and -b alone. */
+bool hk_table_tool_wants_utf8 (const HkTableTool *tool);
 
 /* "type:file" split; the default type when there is none; "proxy:" dropped. */
 void hk_table_tool_split (HkTableTool *tool, const char *spec, char **out_type,

@@ -10,7 +10,7 @@
 
 typedef struct {
     char *spec;
-    HkInstance *instance;
+    HkInstance *instance; /* NULL: nobody had to ask it yet */
 } Open;
 
 static void
@@ -60,40 +60,83 @@ query_clear (Query *self)
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Query, query_clear)
 
+static bool
+is_utf8 (HkSpan text)
+{
+    return g_utf8_validate ((const char *) text.data, (gssize) text.size, NULL);
+}
+
+/* TEXT for a message: bytes that are no UTF-8 become question marks. */
+static char *
+quote (HkSpan text)
+{
+    g_autofree char *all = hk_span_dup (hk_span_sub (text, 0, 100));
+    return g_utf8_make_valid (all, -1);
+}
+
+/* What came back, as query->value.  False after a message. */
+static bool
+take_value (Query *query, const Open *open, HkSpan key)
+{
+    HkTableTool *tool = query->tool;
+    const GString *answer = query->call.value;
+    GString *out = query->value;
+    g_string_truncate (out, 0);
+    if (answer != NULL)
+        g_string_append_len (out, answer->str, (gssize) answer->len);
+    if (hk_table_tool_wants_utf8 (tool) && !is_utf8 (hk_span_string (out))) {
+        g_autofree char *k = quote (key);
+        hk_table_tool_warn (tool, "%s: key \"%s\": non-UTF-8 value", open->spec, k);
+        return hk_table_tool_fail (tool, "table %s: query error", open->spec);
+    }
+    if (out->len == 0)
+        hk_table_tool_warn (tool, "table %s: key %.*s: empty string result is not allowed",
+                            open->spec, HK_SPAN_ARG (key));
+    return true;
+}
+
+/* The key as the table wants it; false: it cannot be there. */
+static bool
+prepare_key (Query *query, const Open *open, const HkClass *cls, HkSpan *key)
+{
+    HkTableTool *tool = query->tool;
+    if (hk_table_tool_wants_utf8 (tool) && !is_utf8 (*key)) {
+        g_autofree char *k = quote (*key);
+        hk_table_tool_warn (tool, "%s: non-UTF-8 key \"%s\"", open->spec, k);
+        return false;
+    }
+    if (!tool->no_fold && (cls->flags & HK_PATTERN_KEYS) == 0) {
+        hk_key_fold (*key, query->folded);
+        *key = hk_span_string (query->folded);
+    }
+    return (cls->flags & HK_BINARY_KEYS) != 0 || !hk_span_has_line_break (*key);
+}
+
 /* 1: found, query->value is replaced; 0: no; -1 after a message. */
 static int
-ask (Query *query, const Open *open, HkSpan key)
+ask (Query *query, Open *open, HkSpan key)
 {
-    const HkClass *cls = hk_instance_class (open->instance);
     HkTableTool *tool = query->tool;
     HkCall *call = &query->call;
-    GString *folded = query->folded, *out = query->value;
-    if (!tool->no_fold && (cls->flags & HK_PATTERN_KEYS) == 0) {
-        hk_key_fold (key, folded);
-        key = hk_span_string (folded);
-    }
-    if (key.size == 0 ||
-        ((cls->flags & HK_BINARY_KEYS) == 0 && hk_span_has_line_break (key)))
+    if (open->instance == NULL)
+        open->instance = hk_table_tool_open (tool, open->spec);
+    if (open->instance == NULL)
+        return -1;
+    const HkClass *cls = hk_instance_class (open->instance);
+    if (!prepare_key (query, open, cls, &key))
         return 0;
     hk_call_reset (call);
     hk_instance_enter (open->instance);
     HkAnswer answer = ((const HkLookupClass *) (const void *) cls)
                           ->get (hk_instance_pointer (open->instance), call, key);
     hk_instance_leave (open->instance);
+    if (answer == HK_FOUND)
+        return take_value (query, open, key) ? 1 : -1;
     if (answer == HK_ABSENT)
         return 0;
-    if (answer != HK_FOUND) {
-        hk_table_tool_fail (tool, "table %s: query error: %s", open->spec,
-                            call->reason != NULL ? call->reason->str : "unknown answer");
-        return -1;
-    }
-    g_string_truncate (out, 0);
-    if (call->value != NULL)
-        g_string_append_len (out, call->value->str, (gssize) call->value->len);
-    if (out->len == 0)
-        hk_table_tool_warn (tool, "table %s: key %.*s: empty string result is not allowed",
-                            open->spec, HK_SPAN_ARG (key));
-    return 1;
+    hk_table_tool_fail (tool, "table %s: query error: %s", open->spec,
+                        call->reason != NULL ? call->reason->str : "unknown answer");
+    return -1;
 }
 
 /* -F: the values are base64. */
@@ -118,7 +161,7 @@ ask_all (Query *query, HkSpan key)
     const char *separator = query->tool->syntax->separator;
     GString *value = query->value;
     for (guint i = 0; i < query->tables->len && !query->failed; i++) {
-        const Open *open = &g_array_index (query->tables, Open, i);
+        Open *open = &g_array_index (query->tables, Open, i);
         int got = ask (query, open, key);
         query->failed = got < 0 || (got > 0 && !decode (query->tool, open->spec, value));
         if (got <= 0 || query->failed)
@@ -231,17 +274,20 @@ hk_table_tool_query (HkTableTool *tool, char **specs)
 {
     g_auto (Query) query = {.tool = tool,
                             .tables = g_array_new (FALSE, FALSE, sizeof (Open)),
+                            .shows_key = strcmp (tool->query, "-") == 0,
                             .folded = g_string_new (NULL),
                             .value = g_string_new (NULL)};
     g_array_set_clear_func (query.tables, clear_open);
     hk_call_init (&query.call, NULL, NULL);
     for (; *specs != NULL; specs++) {
-        Open open = {g_strdup (*specs), hk_table_tool_open (tool, *specs)};
+        Open open = {g_strdup (*specs), NULL};
+        /* As Postfix: one key does not need the tables behind the one that has it. */
+        if (query.shows_key)
+            open.instance = hk_table_tool_open (tool, *specs);
         g_array_append_val (query.tables, open);
-        if (open.instance == NULL)
+        if (query.shows_key && open.instance == NULL)
             return 1;
     }
-    query.shows_key = strcmp (tool->query, "-") == 0;
     if (!query.shows_key)
         ask_all (&query, hk_span_text (tool->query));
     else if (tool->header_keys || tool->body_keys)
