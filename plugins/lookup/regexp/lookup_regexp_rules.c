@@ -289,13 +289,15 @@ parse_line (Parser *parser, const char *p)
 }
 
 /* The C library's idea of POSIX patterns, which is Postfix's: \d, \A, \Z, \G are letters
- * with a needless backslash, \` and \' the ends of the key. */
+ * with a needless backslash, \` and \' the ends of the key, and "{" begins a repetition. */
 static void
 take_libc_escapes (OnigSyntaxType *syntax)
 {
     syntax->op &= ~(ONIG_SYN_OP_ESC_D_DIGIT | ONIG_SYN_OP_ESC_AZ_BUF_ANCHOR |
                     ONIG_SYN_OP_ESC_CAPITAL_G_BEGIN_ANCHOR);
     syntax->op2 |= ONIG_SYN_OP2_ESC_GNU_BUF_ANCHOR;
+    syntax->behavior &= ~ONIG_SYN_ALLOW_INVALID_INTERVAL;
+    syntax->behavior |= ONIG_SYN_ALLOW_INTERVAL_LOW_ABBREV; /* {,n} */
 }
 
 /* POSIX: a backslash in brackets is itself; with "m" a line end is in no negated bracket.
