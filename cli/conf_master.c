@@ -6,11 +6,6 @@
 
 #include "cli/conf.h"
 
-static const char *const field_names[] = {"service",       "type",   "private",
-                                          "unprivileged",  "chroot", "wakeup",
-                                          "process_limit", "command"};
-enum { FIELD_COMMAND = 7 };
-
 static const char *
 type_name (const HkService *service)
 {
@@ -24,101 +19,68 @@ type_name (const HkService *service)
 
 /* ---- the command with its arguments ---------------------------------------------- */
 
-/* A word with blanks needs its braces back. */
-static void
-append_word (GString *out, const char *word)
-{
-    const char *braces = strpbrk (word, " \t") != NULL ? "{}" : "";
-    g_string_append_printf (out, "%.1s%s%s", braces, word, braces[0] != '\0' ? "}" : "");
-}
-
 /* The value of "name = value": as written, or with -x expanded. */
 static char *
 option_value (const HkConfTool *self, HkSettings *view, const char *raw)
 {
-    char *expanded = self->expand ? hk_settings_expand (view, raw, NULL) : NULL;
+    char *expanded =
+        self->modes & CONF_EXPAND ? hk_settings_expand (view, raw, NULL) : NULL;
     return expanded != NULL ? expanded : g_strdup (raw);
 }
 
-/* TEXT, the argument of -o, as "name=value". */
-static void
-append_option (const HkConfTool *self, HkSettings *view, GString *out, const char *text)
+/* The option text "name = value" with its value expanded; NULL: TEXT is none. */
+static char *
+expand_text (const HkConfTool *self, HkSettings *view, const char *text)
 {
-    const char *equal = strchr (text, '=');
-    g_autofree char *name = g_strstrip (g_strndup (text, strcspn (text, "=")));
-    if (equal == NULL || name[0] == '\0' || strpbrk (name, " \t") != NULL) {
-        append_word (out, text);
-        return;
-    }
-    g_autofree char *raw = g_strstrip (g_strdup (equal + 1));
+    g_autofree char *copy = g_strdup (text);
+    char *name, *raw;
+    if (hk_conf_tool_split (copy, &name, &raw) != NULL)
+        return NULL;
     g_autofree char *value = option_value (self, view, raw);
-    g_autofree char *whole = g_strconcat (name, "=", value, NULL);
-    append_word (out, whole);
+    return g_strconcat (name, "=", value, NULL);
 }
 
-/* Words to print, each with what belongs on one line with it: "-o name=value" is one. */
+/* Columns and arguments, with -x the values of -o expanded; g_strfreev. */
 static char **
-command_parts (const HkConfTool *self, size_t i)
+service_words (const HkConfTool *self, size_t i)
 {
-    const char *const *words = hk_settings_service_words (self->set, i);
+    char **words = g_strdupv ((char **) hk_settings_service_words (self->set, i));
     g_autoptr (HkSettings) view = hk_settings_view (self->set, i);
-    GPtrArray *parts = g_ptr_array_new ();
-    bool has_switches = true;
-    for (words += FIELD_COMMAND; *words != NULL; words++) {
-        GString *part = g_string_new (NULL);
-        bool is_first = parts->len == 0;
-        has_switches = has_switches && (is_first || words[0][0] == '-');
-        if (has_switches && !is_first && g_str_has_prefix (*words, "-o") &&
-            (words[0][2] != '\0' || words[1] != NULL)) {
-            const char *text = words[0][2] != '\0' ? *words + 2 : *++words;
-            g_string_append (part, "-o ");
-            append_option (self, view, part, text);
-        } else {
-            append_word (part, *words);
-        }
-        g_ptr_array_add (parts, g_string_free (part, FALSE));
+    if (!(self->modes & CONF_EXPAND))
+        return words;
+    for (size_t k = HK_N_FIELDS; words[k] != NULL && words[k][0] == '-'; k++) {
+        if (!g_str_has_prefix (words[k], "-o"))
+            continue;
+        const char *front = words[k][2] != '\0' ? "-o" : "";
+        if (front[0] == '\0' && words[++k] == NULL)
+            break;
+        g_autofree char *text = expand_text (self, view, words[k] + strlen (front));
+        if (text == NULL)
+            continue;
+        g_free (words[k]);
+        words[k] = g_strconcat (front, text, NULL);
     }
-    g_ptr_array_add (parts, NULL);
-    return (char **) g_ptr_array_free (parts, FALSE);
-}
-
-/* -f: options have a line each, other words fill lines. */
-static void
-print_parts (const HkConfTool *self, char **parts, size_t column)
-{
-    bool was_option = false;
-    for (size_t i = 0; parts[i] != NULL; i++) {
-        size_t n = strlen (parts[i]);
-        bool is_option = g_str_has_prefix (parts[i], "-o ");
-        bool breaks =
-            self->fold && i > 0 && (is_option || was_option || column + 1 + n >= 80);
-        if (breaks) {
-            fputs ("\n    ", stdout);
-            column = 4;
-        } else if (i > 0) {
-            putchar (' ');
-            column++;
-        }
-        fputs (parts[i], stdout);
-        column += n;
-        was_option = is_option;
-    }
-    putchar ('\n');
+    return words;
 }
 
 static void
 print_service (const HkConfTool *self, size_t i)
 {
-    static const size_t starts[] = {0, 11, 17, 25, 33, 41, 49, 57};
-    const char *const *words = hk_settings_service_words (self->set, i);
-    g_auto (GStrv) parts = command_parts (self, i);
-    size_t column = 0;
-    for (size_t k = 0; k < FIELD_COMMAND; k++) {
-        column += (size_t) printf ("%s", words[k]);
-        size_t pad = column < starts[k + 1] ? starts[k + 1] - column : 1;
-        column += (size_t) printf ("%*s", (int) pad, "");
-    }
-    print_parts (self, parts, column);
+    g_auto (GStrv) words = service_words (self, i);
+    g_autoptr (GString) line = g_string_new (NULL);
+    hk_conf_format_service (line, (const char *const *) words,
+                            (self->modes & CONF_FOLD) != 0);
+    puts (line->str);
+}
+
+static void
+print_command (const HkConfTool *self, size_t i, size_t column)
+{
+    g_auto (GStrv) words = service_words (self, i);
+    g_autoptr (GString) line = g_string_new (NULL);
+    hk_conf_format_command (line, (const char *const *) words + HK_FIELD_COMMAND, column,
+                            (self->modes & CONF_FOLD) != 0);
+    puts (line->str);
 }
 
 /* ---- which services -------------------------------------------------------------- */
@@ -129,45 +91,70 @@ matches (const char *pattern, const char *text)
     return pattern == NULL || strcmp (pattern, "*") == 0 || strcmp (pattern, text) == 0;
 }
 
-/* PATTERN: "service/type/rest"; parts that are left out match all.  A service's name may
- * hold no slash but an address or path may: the type's place is looked for from its name.
- */
+/* "service/type/rest"; parts that are left out match all. */
 static bool
-matches_service (const HkService *service, const char *pattern, const char **out_rest)
+matches_service (const HkService *service, char **parts, const char **out_rest)
 {
-    g_auto (GStrv) parts = g_strsplit (pattern, "/", 3);
-    *out_rest = NULL;
-    if (!matches (parts[0], service->name) ||
-        (parts[1] != NULL && !matches (parts[1], type_name (service))))
-        return false;
-    if (parts[1] != NULL && parts[2] != NULL)
-        *out_rest = pattern + strlen (parts[0]) + strlen (parts[1]) + 2;
-    return true;
+    *out_rest = parts[1] == NULL ? NULL : parts[2];
+    return matches (parts[0], service->name) &&
+           (parts[1] == NULL || matches (parts[1], type_name (service)));
 }
 
 typedef bool (*ShowFn) (const HkConfTool *self, size_t i, const char *rest);
+static bool show_fields (const HkConfTool *self, size_t i, const char *rest);
 
 static bool
-show_matching (const HkConfTool *self, const char *pattern, ShowFn show)
+is_field (const char *name)
+{
+    for (size_t i = 0; i < HK_N_FIELDS; i++)
+        if (matches (name, hk_service_fields[i]))
+            return true;
+    return false;
+}
+
+static bool
+show_matching (const HkConfTool *self, char **parts, ShowFn show)
 {
     bool found = false;
     for (size_t i = 0; i < hk_settings_n_services (self->set); i++) {
         const char *rest;
-        if (matches_service (hk_settings_service (self->set, i), pattern, &rest))
+        if (matches_service (hk_settings_service (self->set, i), parts, &rest))
             found = show (self, i, rest) || found;
     }
     return found;
 }
 
+/* LIMIT parts at most; SHAPE says which. */
 static int
-show_patterns (const HkConfTool *self, char **patterns, ShowFn show)
+show_pattern (const HkConfTool *self, const char *pattern, ShowFn show, guint limit,
+              const char *shape)
 {
-    if (patterns[0] == NULL)
-        show_matching (self, "*", show);
-    for (size_t i = 0; patterns[i] != NULL; i++)
-        if (!show_matching (self, patterns[i], show))
-            hk_conf_tool_warn (self, "unmatched request: \"%s\"", patterns[i]);
+    g_auto (GStrv) parts = g_strsplit (pattern, "/", -1);
+    guint n = g_strv_length (parts);
+    bool is_whole = n > 0 && n <= limit;
+    for (guint i = 0; i < n; i++)
+        is_whole = is_whole && parts[i][0] != '\0';
+    if (!is_whole)
+        return hk_conf_tool_fail (self, "%s", shape);
+    if (n == 3 && show == show_fields && !is_field (parts[2]))
+        return hk_conf_tool_fail (self, "invalid service attribute name: \"%s\"",
+                                  parts[2]);
+    if (!show_matching (self, parts, show))
+        hk_conf_tool_warn (self, "unmatched request: \"%s\"", pattern);
     return 0;
+}
+
+static int
+show_patterns (const HkConfTool *self, char **patterns, ShowFn show, guint limit,
+               const char *shape)
+{
+    char *all[] = {(char *) "*", NULL};
+    int status = 0;
+    if (patterns[0] == NULL)
+        show_matching (self, all, show);
+    for (size_t i = 0; patterns[i] != NULL && status == 0; i++)
+        status = show_pattern (self, patterns[i], show, limit, shape);
+    return status;
 }
 
 /* ---- the three shapes ------------------------------------------------------------ */
@@ -180,12 +167,23 @@ show_service (const HkConfTool *self, size_t i, const char *rest)
     return true;
 }
 
-static void
+/* The result is its length. */
+static size_t
 print_label (const HkConfTool *self, const HkService *service, const char *name)
 {
-    if (!self->hide_name)
-        printf ("%s/%s/%s%s", service->name, type_name (service), name,
-                self->hide_value ? "" : " =");
+    if (self->modes & CONF_NO_NAME)
+        return 0;
+    if (self->show_origin)
+        printf ("%s/%s:%u: ", self->dir, service->file, service->line);
+    return (size_t) printf ("%s/%s/%s%s", service->name, type_name (service), name,
+                            self->modes & CONF_NO_VALUE ? "" : " =");
+}
+
+/* The blank behind a label of COLUMN bytes. */
+static size_t
+print_gap (size_t column)
+{
+    return column == 0 ? 0 : (size_t) printf (" ");
 }
 
 static bool
@@ -194,20 +192,20 @@ show_fields (const HkConfTool *self, size_t i, const char *rest)
     const HkService *service = hk_settings_service (self->set, i);
     const char *const *words = hk_settings_service_words (self->set, i);
     bool found = false;
-    for (size_t k = 0; k < G_N_ELEMENTS (field_names); k++) {
-        if (!matches (rest, field_names[k]))
+    for (size_t k = 0; k < HK_N_FIELDS; k++) {
+        if (!matches (rest, hk_service_fields[k]))
             continue;
         found = true;
-        print_label (self, service, field_names[k]);
-        if (self->hide_value) {
+        size_t column = print_label (self, service, hk_service_fields[k]);
+        if (self->modes & CONF_NO_VALUE) {
             putchar ('\n');
-        } else if (k < FIELD_COMMAND) {
-            printf ("%s%s\n", self->hide_name ? "" : " ", words[k]);
-        } else {
-            fputs (self->hide_name ? "" : " ", stdout);
-            g_auto (GStrv) parts = command_parts (self, i);
-            print_parts (self, parts, 0);
+            continue;
         }
+        column += print_gap (column);
+        if (k < HK_FIELD_COMMAND)
+            puts (words[k]);
+        else
+            print_command (self, i, column);
     }
     return found;
 }
@@ -252,10 +250,10 @@ show_options (const HkConfTool *self, size_t i, const char *rest)
             continue;
         found = true;
         g_autofree char *value = option_value (self, view, option->raw);
-        print_label (self, service, option->name);
-        if (!self->hide_value) {
-            fputs (self->hide_name || value[0] == '\0' ? "" : " ", stdout);
-            hk_conf_tool_print_words (self, 0, value);
+        size_t column = print_label (self, service, option->name);
+        if (!(self->modes & CONF_NO_VALUE)) {
+            column += value[0] == '\0' ? 0 : print_gap (column);
+            hk_conf_tool_print_words (self, column, value);
         }
         putchar ('\n');
     }
@@ -265,17 +263,20 @@ show_options (const HkConfTool *self, size_t i, const char *rest)
 int
 hk_conf_tool_show_services (HkConfTool *self, char **patterns)
 {
-    return show_patterns (self, patterns, show_service);
+    return show_patterns (self, patterns, show_service, 2,
+                          "-M option requires service_name[/type]");
 }
 
 int
 hk_conf_tool_show_fields (HkConfTool *self, char **patterns)
 {
-    return show_patterns (self, patterns, show_fields);
+    return show_patterns (self, patterns, show_fields, 3,
+                          "-F option requires service_name[/type[/field]]");
 }
 
 int
 hk_conf_tool_show_options (HkConfTool *self, char **patterns)
 {
-    return show_patterns (self, patterns, show_options);
+    return show_patterns (self, patterns, show_options, 3,
+                          "-P option requires service_name[/type[/parameter]]");
 }

@@ -17,7 +17,7 @@ hk_conf_tool_print_words (const HkConfTool *self, size_t column, const char *tex
         size_t n = strlen (words[i]);
         if (n == 0)
             continue;
-        if (self->fold && column > 4 && column + n > LINE_LIMIT) {
+        if ((self->modes & CONF_FOLD) && column > 4 && column + n > LINE_LIMIT) {
             fputs ("\n    ", stdout);
             column = 4;
         } else if (!is_first) {
@@ -100,7 +100,7 @@ all_names (const HkConfTool *self)
     }
     if (self->class_service)
         hk_settings_foreach_service_param (self->set, add_name, names);
-    if (self->class_user && !self->show_default)
+    if (self->class_user && !(self->modes & CONF_DEFAULT))
         hk_settings_foreach_set (self->set, add_set, names);
     return sort_once (names);
 }
@@ -116,7 +116,7 @@ static bool
 is_wanted (const HkConfTool *self, GHashTable *unused, const char *name)
 {
     bool is_set = hk_settings_raw (self->set, name) != NULL;
-    if (g_hash_table_contains (unused, name) || (self->show_set && !is_set))
+    if (g_hash_table_contains (unused, name) || ((self->modes & CONF_SET) && !is_set))
         return false;
     if (self->class_builtin && self->class_service)
         return true;
@@ -127,23 +127,40 @@ is_wanted (const HkConfTool *self, GHashTable *unused, const char *name)
 
 /* ---- printing -------------------------------------------------------------------- */
 
+/* "main.cf:12: ", or what else a value comes from. */
+static void
+print_origin (const HkConfTool *self, const char *name)
+{
+    const char *file;
+    unsigned line;
+    if ((self->modes & CONF_DEFAULT) ||
+        !hk_settings_origin (self->set, name, &file, &line))
+        fputs ("(default): ", stdout);
+    else if (file[0] == '\0')
+        fputs ("(command line): ", stdout);
+    else
+        printf ("%s/%s:%u: ", self->dir, file, line);
+}
+
 /* False: the value cannot be expanded. */
 static bool
 print_one (const HkConfTool *self, const char *name, const char *raw)
 {
     g_autoptr (GError) error = NULL;
-    bool expands = self->expand && !hk_conf_is_raw (name);
+    bool expands = (self->modes & CONF_EXPAND) && !hk_conf_is_raw (name);
     g_autofree char *expanded =
         expands ? hk_settings_expand (self->set, raw, &error) : g_strdup (raw);
     if (expanded == NULL) {
         hk_conf_tool_warn (self, "%s: %s", name, error->message);
         return false;
     }
-    if (self->hide_value) {
+    if (self->show_origin)
+        print_origin (self, name);
+    if (self->modes & CONF_NO_VALUE) {
         puts (name);
         return true;
     }
-    if (!self->hide_name)
+    if (!(self->modes & CONF_NO_NAME))
         printf ("%s =%s", name, g_strstrip (expanded)[0] == '\0' ? "" : " ");
     hk_conf_tool_print_words (self, strlen (name) + 3, expanded);
     putchar ('\n');
@@ -153,7 +170,7 @@ print_one (const HkConfTool *self, const char *name, const char *raw)
 static const char *
 value_of (const HkConfTool *self, const char *name)
 {
-    const char *raw = self->show_default ? NULL : hk_settings_raw (self->set, name);
+    const char *raw = (self->modes & CONF_DEFAULT) ? NULL : hk_settings_raw (self->set, name);
     return raw != NULL ? raw : hk_settings_preset (self->set, name);
 }
 
@@ -183,7 +200,7 @@ show_named (const HkConfTool *self, char **names)
         const char *raw = value_of (self, names[i]);
         if (raw == NULL || g_hash_table_contains (unused, names[i]))
             hk_conf_tool_warn (self, "%s: unknown parameter", names[i]);
-        else if (!self->show_set || hk_settings_raw (self->set, names[i]) != NULL)
+        else if (!(self->modes & CONF_SET) || hk_settings_raw (self->set, names[i]) != NULL)
             status = print_one (self, names[i], raw) ? 0 : 1;
     }
     return status;
@@ -195,17 +212,23 @@ hk_conf_tool_show (HkConfTool *self, char **names)
     return names[0] != NULL ? show_named (self, names) : show_all (self);
 }
 
+typedef struct {
+    const HkConfTool *tool;
+    bool master_only;
+} Unused;
+
 static void
 warn_unused (const char *file, const char *name, const char *raw, void *data)
 {
-    const HkConfTool *self = data;
-    if (file[0] != '\0')
-        hk_conf_tool_warn (self, "%s/%s: unused parameter: %s=%s", self->dir, file, name,
-                           raw);
+    const Unused *self = data;
+    if (file[0] != '\0' && (!self->master_only || strcmp (file, "master.cf") == 0))
+        hk_conf_tool_warn (self->tool, "%s/%s: unused parameter: %s=%s", self->tool->dir,
+                           file, name, raw);
 }
 
 void
-hk_conf_tool_warn_unused (const HkConfTool *self)
+hk_conf_tool_warn_unused (const HkConfTool *self, bool master_only)
 {
-    hk_settings_foreach_unused (self->set, warn_unused, (void *) self);
+    Unused unused = {self, master_only};
+    hk_settings_foreach_unused (self->set, warn_unused, &unused);
 }

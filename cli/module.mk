@@ -1,7 +1,9 @@
 # cli/module.mk: the one program of an admin; Postfix's names are links to it.
 sbin_PROGRAMS += hikyaku
-hikyaku_SOURCES = cli/main.c cli/cli.h cli/alias.c cli/cat.c cli/check.c cli/check.h cli/check_access.c cli/conf.c cli/conf.h \
-	cli/conf_master.c cli/conf_show.c cli/control.c cli/fsck.c cli/log.c cli/man.c cli/map.c \
+hikyaku_SOURCES = cli/main.c cli/cli.h cli/alias.c cli/cat.c cli/check.c cli/check.h \
+	cli/check_access.c cli/conf.c cli/conf.h cli/conf_edit.c cli/conf_master.c \
+	cli/conf_modes.c cli/conf_notice.c cli/conf_show.c cli/control.c cli/fsck.c cli/log.c \
+	cli/man.c cli/map.c \
 	cli/plugin.c cli/queue.c cli/queue.h cli/sendmail.c cli/stats.c cli/super.c cli/tables.c \
 	cli/tables.h cli/tables_ask.c
 hikyaku_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
@@ -33,6 +35,7 @@ endif
 check_PROGRAMS += cli/test_params cli/test_conf
 cli_test_params_SOURCES = cli/test_params.c
 cli_test_params_LDADD = libhkrole.la $(HK_FLOOR6_LIBS)
-cli_test_conf_SOURCES = cli/test_conf.c cli/conf.c cli/conf_master.c cli/conf_show.c
+cli_test_conf_SOURCES = cli/test_conf.c cli/conf.c cli/conf.h cli/conf_edit.c cli/conf_master.c \
+	cli/conf_modes.c cli/conf_notice.c cli/conf_show.c
 cli_test_conf_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
 cli_test_conf_LDADD = $(HK_FLOOR3_LIBS)

@@ -8,9 +8,8 @@ typedef struct {
     HkSettings *set;  /* the files' own */
     HkSettings *view; /* whose values count for the entry at hand */
     GHashTable *used; /* names that some value refers to, and restriction classes */
-    GHashTable
-        *prefixes;    /* "name" of "mysql:name": its parameters are name_hosts and so on */
-    GHashTable *said; /* undefined names that were reported for this entry */
+    GHashTable *tables; /* "mysql:name": its parameters are name_hosts and so on */
+    GHashTable *said;   /* undefined names that were reported for this entry */
     const HkConfEntry *entry;
     HkComplaintFn fn;
     void *data;
@@ -42,19 +41,6 @@ add_used (HkSpan name, void *data)
     g_hash_table_add (data, hk_span_dup (name));
 }
 
-/* "proxy:mysql:accounts": its parameters are accounts_hosts, accounts_user … */
-static void
-add_prefix (Checker *self, HkSpan word)
-{
-    size_t colon = hk_span_rfind (word, ':');
-    if (colon + 1 >= word.size)
-        return;
-    HkSpan name = hk_span_sub (word, colon + 1, word.size);
-    if (!g_ascii_isalnum ((char) name.data[0]))
-        return;
-    g_hash_table_add (self->prefixes, hk_span_dup (name));
-}
-
 static void
 gather_from (const char *name, const char *raw, void *data)
 {
@@ -62,23 +48,9 @@ gather_from (const char *name, const char *raw, void *data)
     HkSpan rest = hk_span_text (raw), word;
     bool is_classes = strcmp (name, "smtpd_restriction_classes") == 0;
     hk_conf_references (rest, add_used, self->used);
-    while (hk_text_next_word (&rest, &word)) {
-        if (is_classes)
-            add_used (word, self->used);
-        else
-            add_prefix (self, word);
-    }
-}
-
-static bool
-has_prefix (Checker *self, const char *name)
-{
-    for (const char *p = strchr (name, '_'); p != NULL; p = strchr (p + 1, '_')) {
-        g_autofree char *prefix = g_strndup (name, (gsize) (p - name));
-        if (g_hash_table_contains (self->prefixes, prefix))
-            return true;
-    }
-    return false;
+    hk_conf_gather_tables (rest, self->tables);
+    while (is_classes && hk_text_next_word (&rest, &word))
+        add_used (word, self->used);
 }
 
 static bool
@@ -142,7 +114,7 @@ classify (Checker *self, const HkConfSpec *spec)
         return NAME_DECLARED;
     if (known != NULL)
         return NAME_OF_POSTFIX;
-    if (g_hash_table_contains (self->used, name) || has_prefix (self, name) ||
+    if (g_hash_table_contains (self->used, name) || hk_conf_is_table_param (name, self->tables) ||
         hk_conf_is_in_a_default (name) ||
         (service != 0 && has_service (self, name, service)))
         return NAME_USED;
@@ -274,7 +246,7 @@ checker_init (Checker *self, HkSettings *set)
     *self = (Checker){.set = files_of (set), .ok = true};
     self->view = self->set;
     self->used = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
-    self->prefixes = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+    self->tables = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
     self->said = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
     hk_settings_foreach_set (self->set, gather_from, self);
     for (size_t i = 0; i < hk_settings_n_services (self->set); i++)
@@ -285,7 +257,7 @@ static void
 checker_clear (Checker *self)
 {
     g_hash_table_unref (self->used);
-    g_hash_table_unref (self->prefixes);
+    g_hash_table_unref (self->tables);
     g_hash_table_unref (self->said);
 }
 
@@ -331,6 +303,54 @@ hk_settings_foreach_unused (HkSettings *set,
         NameUse use = classify (&self, hk_conf_spec (self.entry->name));
         if (use == NAME_NO_SERVICE || use == NAME_UNKNOWN)
             fn (self.entry->file, self.entry->name, self.entry->raw, data);
+    }
+    checker_clear (&self);
+}
+
+typedef struct {
+    Checker *checker;
+    void (*fn) (const char *name, const char *text, void *data);
+    void *data;
+} Undefined;
+
+static void
+note_undefined (void *data, const char *name)
+{
+    Undefined *self = data;
+    if (g_hash_table_contains (self->checker->said, name) || hk_conf_is_in_a_default (name))
+        return;
+    g_hash_table_add (self->checker->said, g_strdup (name));
+    self->fn (name, NULL, self->data);
+}
+
+static const char *
+look_up_files (void *data, const char *name)
+{
+    Undefined *self = data;
+    return look_up (self->checker, name);
+}
+
+void
+hk_settings_foreach_undefined (HkSettings *set,
+                               void (*fn) (const char *name, const char *text, void *data),
+                               void *data)
+{
+    Checker self;
+    Undefined undefined = {&self, fn, data};
+    HkConfNames names = {look_up_files, note_undefined, &undefined};
+    checker_init (&self, set);
+    for (guint i = 0; i < self.set->entries->len; i++) {
+        const HkConfEntry *entry = g_ptr_array_index (self.set->entries, i);
+        g_autoptr (GString) value = g_string_new (NULL);
+        g_autoptr (GError) error = NULL;
+        self.entry = entry;
+        if (hk_conf_is_raw (entry->name) ||
+            classify (&self, hk_conf_spec (entry->name)) >= NAME_NO_SERVICE)
+            continue;
+        /* A value that refers to itself has no syntax error: nobody may ask for it. */
+        if (!hk_conf_expand (&names, hk_span_text (entry->raw), value, &error) &&
+            !g_error_matches (error, HK_CONF_ERROR, HK_CONF_ERROR_VALUE))
+            fn (NULL, error->message, data);
     }
     checker_clear (&self);
 }

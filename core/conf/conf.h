@@ -162,6 +162,18 @@ void hk_settings_foreach_option (HkSettings *self, size_t i,
 /* SELF with one more value on top, as from the command line (postconf -o).  New reference.
  */
 HkSettings *hk_settings_with (HkSettings *self, const char *name, const char *value);
+/* Settings that a later one of the same file replaced: where the later one stands. */
+void hk_settings_foreach_overridden (HkSettings *self,
+                                     void (*fn) (const char *file, unsigned line,
+                                                 const char *name, const char *old_raw,
+                                                 void *data),
+                                     void *data);
+/* Names that the used values refer to and nothing defines, each once; NULL at a value that
+ * cannot be expanded, with TEXT saying why. */
+void hk_settings_foreach_undefined (HkSettings *self,
+                                    void (*fn) (const char *name, const char *text,
+                                                void *data),
+                                    void *data);
 /* Names that a file or a -o sets, nobody declared, Postfix does not know and no value uses.
  */
 void hk_settings_foreach_unused (HkSettings *self,
@@ -185,9 +197,48 @@ bool hk_conf_edit (const char *dir, const char *file, const char *name, const ch
 typedef struct {
     const char *name, *value; /* as above */
     bool comment_out;
+    unsigned n_found; /* set by hk_conf_edit_all: settings of that name in the old file */
 } HkConfChange;
-bool hk_conf_edit_all (const char *dir, const char *file, const HkConfChange *changes,
-                       size_t n, GError **error);
+bool hk_conf_edit_all (const char *dir, const char *file, HkConfChange *changes, size_t n,
+                       GError **error);
+
+/* ---- changing master.cf (postconf -M, -F, -P with -e, -X, -#) --------------------- */
+
+/* The columns of a service by number and by name ("process_limit"). */
+enum { HK_FIELD_COMMAND = 7, HK_N_FIELDS };
+extern const char *const hk_service_fields[HK_N_FIELDS];
+
+typedef enum {
+    HK_MASTER_PUT,          /* VALUE is the whole line; appended when no service matches */
+    HK_MASTER_REMOVE,       /* the service */
+    HK_MASTER_COMMENT,      /* put '#' in front of its lines */
+    HK_MASTER_FIELD,        /* column FIELD becomes VALUE */
+    HK_MASTER_OPTION,       /* "-o NAME=VALUE" is set or added */
+    HK_MASTER_OPTION_REMOVE /* "-o NAME=…" goes */
+} HkMasterAction;
+
+typedef struct {
+    HkMasterAction action;
+    const char *service, *type; /* "*": any */
+    unsigned field;
+    const char *name, *value;
+    unsigned n_found; /* set by the call: services that matched */
+} HkMasterChange;
+
+/* Edit DIR/master.cf, all changes or none, as hk_conf_edit does: atomic, durable, comments
+ * and order stay.  A service that is changed is written anew, an option a line. */
+bool hk_conf_edit_master (const char *dir, HkMasterChange *changes, size_t n,
+                          GError **error);
+/* NULL, or FIELD's name when it cannot hold VALUE. */
+const char *hk_conf_bad_field (unsigned field, const char *value);
+/* WORDS (see hk_settings_service_words), or those of the command alone, as in master.cf,
+ * without a line end.  FOLD: over several lines, when COLUMN bytes are there already. */
+void hk_conf_format_service (GString *out, const char *const *words, bool fold);
+void hk_conf_format_command (GString *out, const char *const *words, size_t column,
+                             bool fold);
+/* The words of a line of master.cf, or with COMMAND_ONLY of its command; g_strfreev.  NULL:
+ * a brace is not closed. */
+char **hk_conf_service_words (const char *text, bool command_only, GError **error);
 
 /* ---- names that Postfix knows and no room has declared --------------------------- */
 

@@ -45,6 +45,29 @@ const char *hk_conf_split (HkSpan line, HkSpan *out_name, HkSpan *out_value);
 bool hk_conf_is_space (uint8_t c); /* as isspace in the C locale */
 HkSpan hk_conf_strip (HkSpan s);
 
+/* ---- edit.c ---------------------------------------------------------------------- */
+
+/* Put the new text of a file into OUT; false: leave it as it is. */
+typedef bool (*HkConfRewriteFn) (HkSpan old, GString *out, void *data, GError **error);
+/* Replace PATH, atomic and durable; mode and owner stay. */
+bool hk_conf_rewrite (const char *path, bool may_be_new, HkConfRewriteFn fn, void *data,
+                      GError **error);
+
+/* ---- table_params.c -------------------------------------------------------------- */
+
+/* Add "type:name" of the tables that TEXT names, "proxy:" left out. */
+void hk_conf_gather_tables (HkSpan text, GHashTable *tables_used);
+/* Is NAME "<table>_<parameter of its type>" of one of them? */
+bool hk_conf_is_table_param (const char *name, GHashTable *tables_used);
+
+/* ---- words.c --------------------------------------------------------------------- */
+
+/* The next word of a line of master.cf, N_SEEN words are read: "{ a b }" is one word and
+ * loses its braces after the columns.  False at the end, or with *OUT_IS_OPEN set at a brace
+ * that is not closed. */
+bool hk_conf_next_master_word (HkSpan *rest, size_t n_seen, HkSpan *out_word,
+                               bool *out_is_open);
+
 /* ---- expand.c -------------------------------------------------------------------- */
 
 typedef struct {
@@ -111,6 +134,11 @@ typedef struct {
 } HkComplaint;
 
 typedef struct {
+    const char *file, *name, *old_raw;
+    unsigned line;
+} HkOverridden;
+
+typedef struct {
     HkService service;
     GPtrArray *options; /* HkConfEntry, borrowed from the set's texts */
     char **words;       /* all columns and arguments; the texts are the set's */
@@ -125,6 +153,7 @@ struct HkSettings {
     GPtrArray *entries;   /* HkConfEntry, owned: one for each name, in order of the files */
     GHashTable *by_name;  /* name -> HkConfEntry */
     GArray *complaints;   /* HkComplaint, from reading */
+    GArray *overridden;   /* HkOverridden */
     GPtrArray *plugins;   /* NULL-ended once loaded */
     GPtrArray *services;  /* HkServiceEntry, owned */
     pthread_mutex_t lock; /* guards cache and presets */

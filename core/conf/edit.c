@@ -46,17 +46,21 @@ find_change (HkSpan line, const HkConfChange *changes, size_t n)
 
 /* LAST[i]: offset in TEXT of the last line that change I is about; (size_t) -1: none. */
 static void
-find_last (HkSpan text, const HkConfChange *changes, size_t n, size_t *last)
+find_last (HkSpan text, HkConfChange *changes, size_t n, size_t *last)
 {
     HkSpan rest = text, line;
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         last[i] = (size_t) -1;
+        changes[i].n_found = 0;
+    }
     while (hk_conf_next_physical (&rest, &line)) {
         if (hk_conf_line_kind (line) != HK_LINE_STARTS)
             continue;
         int i = find_change (line, changes, n);
-        if (i >= 0)
-            last[i] = (size_t) (line.data - text.data);
+        if (i < 0)
+            continue;
+        last[i] = (size_t) (line.data - text.data);
+        changes[i].n_found++;
     }
 }
 
@@ -89,7 +93,7 @@ put_changed (GString *out, HkSpan line, bool is_last, const HkConfChange *change
 }
 
 static void
-edit_text (HkSpan text, const HkConfChange *changes, size_t n, GString *out)
+edit_text (HkSpan text, HkConfChange *changes, size_t n, GString *out)
 {
     g_autofree size_t *last = g_new (size_t, n);
     HkSpan rest = text, line;
@@ -206,9 +210,9 @@ replace (int fd, const char *fresh, const char *path, const GString *text,
     return sync_directory (path) || fail (error, "write", path);
 }
 
-static bool
-edit_file (const char *path, bool may_be_new, const HkConfChange *changes, size_t n,
-           GError **error)
+bool
+hk_conf_rewrite (const char *path, bool may_be_new, HkConfRewriteFn fn, void *data,
+                 GError **error)
 {
     g_autofree char *fresh = g_strconcat (path, ".tmp", NULL);
     g_autoptr (GString) old = g_string_new (NULL);
@@ -218,31 +222,47 @@ edit_file (const char *path, bool may_be_new, const HkConfChange *changes, size_
     if (fd < 0)
         return false;
     bool ok = read_old (path, may_be_new, old, &st, error);
-    if (ok) {
-        edit_text (hk_span_string (old), changes, n, text);
-        ok = replace (fd, fresh, path, text, &st, error);
-    }
+    ok = ok && fn (hk_span_string (old), text, data, error);
+    ok = ok && replace (fd, fresh, path, text, &st, error);
     if (!ok)
         unlink (fresh);
     close (fd);
     return ok;
 }
 
+/* ---- main.cf --------------------------------------------------------------------- */
+
+typedef struct {
+    HkConfChange *changes;
+    size_t n;
+} Changes;
+
+static bool
+rewrite_settings (HkSpan old, GString *out, void *data, GError **error)
+{
+    Changes *self = data;
+    (void) error;
+    edit_text (old, self->changes, self->n, out);
+    return true;
+}
+
 bool
-hk_conf_edit_all (const char *dir, const char *file, const HkConfChange *changes, size_t n,
+hk_conf_edit_all (const char *dir, const char *file, HkConfChange *changes, size_t n,
                   GError **error)
 {
     g_autofree char *path = g_build_filename (dir, file, NULL);
+    Changes all = {changes, n};
     for (size_t i = 0; i < n; i++)
         if (!check_change (&changes[i], error))
             return false;
-    return edit_file (path, strcmp (file, "main.cf") != 0, changes, n, error);
+    return hk_conf_rewrite (path, strcmp (file, "main.cf") != 0, rewrite_settings, &all,
+                            error);
 }
 
 bool
 hk_conf_edit (const char *dir, const char *file, const char *name, const char *value,
               bool comment_out, GError **error)
 {
-    HkConfChange change = {name, value, comment_out};
+    HkConfChange change = {.name = name, .value = value, .comment_out = comment_out};
     return hk_conf_edit_all (dir, file, &change, 1, error);
 }

@@ -79,7 +79,7 @@ fail_loop (Expander *self, const char *name)
         if (inside)
             g_string_append_printf (way, "$%s -> ", open);
     }
-    g_set_error (self->error, HK_CONF_ERROR, HK_CONF_ERROR_SYNTAX,
+    g_set_error (self->error, HK_CONF_ERROR, HK_CONF_ERROR_VALUE,
                  "the value refers to itself: %s$%s", way->str, name);
     return false;
 }

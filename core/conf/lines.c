@@ -114,10 +114,10 @@ hk_conf_split (HkSpan line, HkSpan *out_name, HkSpan *out_value)
     while (n < s.size && s.data[n] != '=' && !hk_conf_is_space (s.data[n]))
         n++;
     if (n == 0)
-        return "missing parameter name";
+        return "missing attribute name";
     HkSpan rest = hk_conf_strip (hk_span_sub (s, n, s.size));
     if (rest.size == 0 || rest.data[0] != '=')
-        return "missing '=' after the parameter name";
+        return "missing '=' after attribute name";
     *out_name = hk_span_sub (s, 0, n);
     *out_value = hk_conf_strip (hk_span_sub (rest, 1, rest.size));
     return NULL;

@@ -41,10 +41,12 @@ static void
 warn_of_earlier (HkSettings *self, const char *name, const char *file, unsigned line)
 {
     const HkConfEntry *old = g_hash_table_lookup (self->by_name, name);
-    if (old != NULL && strcmp (old->file, file) == 0)
-        hk_settings_complain (self, HK_LOG_WARNING, file, line,
-                              "%s: overrides the earlier entry in line %u", name,
-                              old->line);
+    if (old == NULL || strcmp (old->file, file) != 0)
+        return;
+    HkOverridden both = {old->file, old->name, old->raw, line};
+    g_array_append_val (self->overridden, both);
+    hk_settings_complain (self, HK_LOG_WARNING, file, line,
+                          "%s: overrides the earlier entry in line %u", name, old->line);
 }
 
 static bool

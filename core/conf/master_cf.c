@@ -3,7 +3,6 @@
 
 #include "conf/conf_priv.h"
 
-#define N_FIELDS 8 /* service type private unprivileged chroot wakeup maxproc command */
 #define MAX_WORDS 4096
 
 typedef struct {
@@ -24,54 +23,6 @@ fail (Reader *self, const char *what, const char *word)
 
 /* ---- words ----------------------------------------------------------------------- */
 
-static HkSpan
-skip_space (HkSpan s)
-{
-    while (s.size > 0 && hk_conf_is_space (s.data[0]))
-        s = hk_span_sub (s, 1, s.size);
-    return s;
-}
-
-/* Up to a blank that is in no braces; *OUT_IS_OPEN: a brace is not closed. */
-static size_t
-word_size (HkSpan s, bool *out_is_open)
-{
-    size_t depth = 0, i = 0;
-    for (; i < s.size && (depth > 0 || !hk_conf_is_space (s.data[i])); i++) {
-        if (s.data[i] == '{')
-            depth++;
-        else if (s.data[i] == '}' && depth > 0)
-            depth--;
-    }
-    *out_is_open = depth > 0;
-    return i;
-}
-
-/* "{ a b }" is the one word "a b". */
-static HkSpan
-unbrace (HkSpan word)
-{
-    if (word.size < 2 || word.data[0] != '{' || word.data[word.size - 1] != '}')
-        return word;
-    return hk_conf_strip (hk_span_sub (word, 1, word.size - 2));
-}
-
-/* Does the brace at the front close only at the very end? */
-static bool
-is_braced (HkSpan word)
-{
-    size_t depth = 0;
-    if (word.size == 0 || word.data[0] != '{')
-        return false;
-    for (size_t i = 0; i < word.size; i++) {
-        if (word.data[i] == '{')
-            depth++;
-        else if (word.data[i] == '}' && --depth == 0)
-            return i + 1 == word.size;
-    }
-    return false;
-}
-
 static const char *
 keep (Reader *self, HkSpan s)
 {
@@ -83,21 +34,15 @@ static GPtrArray *
 split_words (Reader *self, HkSpan text)
 {
     g_autoptr (GPtrArray) words = g_ptr_array_new ();
-    while ((text = skip_space (text)).size > 0) {
-        bool is_open;
-        size_t n = word_size (text, &is_open);
-        HkSpan word = hk_span_sub (text, 0, n);
-        text = hk_span_sub (text, n, text.size);
-        if (word.data[0] == '{' && words->len >= N_FIELDS && is_open) {
+    HkSpan word;
+    bool is_open;
+    while (hk_conf_next_master_word (&text, words->len, &word, &is_open)) {
+        if (is_open)
             fail (self, "missing '}'", keep (self, word));
-            return NULL;
-        }
-        if (words->len >= N_FIELDS && is_braced (word))
-            word = unbrace (word);
-        if (words->len >= MAX_WORDS) {
+        else if (words->len >= MAX_WORDS)
             fail (self, "too many words", keep (self, word));
+        if (is_open || words->len >= MAX_WORDS)
             return NULL;
-        }
         g_ptr_array_add (words, (char *) keep (self, word));
     }
     return g_steal_pointer (&words);
@@ -282,10 +227,10 @@ read_service (Reader *self, HkSpan text)
     g_autoptr (GPtrArray) words = split_words (self, text);
     if (words == NULL)
         return false;
-    if (words->len < N_FIELDS) {
+    if (words->len < HK_N_FIELDS) {
         g_set_error (self->error, HK_CONF_ERROR, HK_CONF_ERROR_SYNTAX,
                      "master.cf: line %u: %u columns instead of at least %d", self->line,
-                     words->len, N_FIELDS);
+                     words->len, HK_N_FIELDS);
         return false;
     }
     g_ptr_array_add (words, NULL);
@@ -296,7 +241,7 @@ read_service (Reader *self, HkSpan text)
     entry->service = service;
     entry->options = g_ptr_array_new_with_free_func (g_free);
     entry->words = (char **) g_ptr_array_free (g_steal_pointer (&words), FALSE);
-    parse_arguments (self, entry, entry->words + N_FIELDS);
+    parse_arguments (self, entry, entry->words + HK_N_FIELDS);
     drop_earlier (self, &entry->service);
     g_ptr_array_add (self->set->services, entry);
     return true;

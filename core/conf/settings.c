@@ -23,6 +23,7 @@ hk_settings_new (HkSettings *parent)
     self->entries = g_ptr_array_new_with_free_func (g_free);
     self->by_name = g_hash_table_new (g_str_hash, g_str_equal);
     self->complaints = g_array_new (FALSE, FALSE, sizeof (HkComplaint));
+    self->overridden = g_array_new (FALSE, FALSE, sizeof (HkOverridden));
     self->plugins = g_ptr_array_new ();
     self->services = g_ptr_array_new_with_free_func (free_service);
     self->cache = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
@@ -56,6 +57,7 @@ hk_settings_unref (HkSettings *self)
     g_hash_table_unref (self->cache);
     g_ptr_array_unref (self->services);
     g_ptr_array_unref (self->plugins);
+    g_array_unref (self->overridden);
     g_array_unref (self->complaints);
     g_hash_table_unref (self->by_name);
     g_ptr_array_unref (self->entries);
@@ -319,6 +321,19 @@ root (HkSettings *self)
     while (self->parent != NULL)
         self = self->parent;
     return self;
+}
+
+void
+hk_settings_foreach_overridden (HkSettings *self,
+                                void (*fn) (const char *, unsigned, const char *,
+                                            const char *, void *),
+                                void *data)
+{
+    const GArray *all = root (self)->overridden;
+    for (guint i = 0; i < all->len; i++) {
+        const HkOverridden *o = &g_array_index (all, HkOverridden, i);
+        fn (o->file, o->line, o->name, o->old_raw, data);
+    }
 }
 
 const char *

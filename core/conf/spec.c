@@ -337,7 +337,6 @@ hk_settings_foreach_service_param (HkSettings *set,
 {
     for (size_t i = 0; i < hk_settings_n_services (set); i++) {
         const HkService *service = hk_settings_service (set, i);
-        if (service->type == HK_SERVICE_UNIX || service->type == HK_SERVICE_PASS)
-            service_params (service->name, service->command, fn, data);
+        service_params (service->name, service->command, fn, data);
     }
 }

@@ -50,9 +50,9 @@ static void
 test_refused (void)
 {
     static const char *const cases[][2] = {
-        {"a = 1\nnonsense\n", "main.cf: line 2: missing '=' after the parameter name"},
-        {"= x\n", "main.cf: line 1: missing parameter name"},
-        {"a b = c\n", "main.cf: line 1: missing '=' after the parameter name: \"a b = c\""},
+        {"a = 1\nnonsense\n", "main.cf: line 2: missing '=' after attribute name"},
+        {"= x\n", "main.cf: line 1: missing attribute name"},
+        {"a b = c\n", "main.cf: line 1: missing '=' after attribute name: \"a b = c\""},
     };
     for (size_t i = 0; i < G_N_ELEMENTS (cases); i++) {
         g_autoptr (GError) error = NULL;
