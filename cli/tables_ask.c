@@ -105,7 +105,7 @@ prepare_key (Query *query, const Open *open, const HkClass *cls, HkSpan *key)
         hk_table_tool_warn (tool, "%s: non-UTF-8 key \"%s\"", open->spec, k);
         return false;
     }
-    if (!tool->no_fold && (cls->flags & HK_PATTERN_KEYS) == 0) {
+    if (!tool->no_fold && (cls->flags & (HK_PATTERN_KEYS | HK_NESTED_KEYS)) == 0) {
         hk_key_fold (*key, query->folded);
         *key = hk_span_string (query->folded);
     }
@@ -126,6 +126,7 @@ ask (Query *query, Open *open, HkSpan key)
     if (!prepare_key (query, open, cls, &key))
         return 0;
     hk_call_reset (call);
+    call->key = (HkKey){.bytes = key, .is_exact = tool->no_fold};
     hk_instance_enter (open->instance);
     HkAnswer answer = ((const HkLookupClass *) (const void *) cls)
                           ->get (hk_instance_pointer (open->instance), call, key);

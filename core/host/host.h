@@ -116,6 +116,13 @@ typedef struct HkCallOps {
     HkAnswer (*content_note) (HkCall *call, const char *status, HkSpan what, HkSpan reason);
 } HkCallOps;
 
+/* A key of a lookup and how it is meant. */
+typedef struct {
+    HkSpan bytes;
+    bool is_partial; /* a part of what the caller looks for: pattern tables are not asked */
+    bool is_exact;   /* not to be folded to lower case */
+} HkKey;
+
 /* Plain structure: on the stack or inside its owner.  Buffers are made when first needed.
  */
 struct HkCall {
@@ -131,6 +138,7 @@ struct HkCall {
     GString *reply_text;
     GPtrArray *kept; /* values of table_get, borrowed by the plugin until the call ends */
     unsigned n_answers;
+    HkKey key;       /* lookup: what is asked for */
 };
 void hk_call_init (HkCall *self, const HkCallOps *ops, void *subject);
 void hk_call_reset (HkCall *self); /* ready for the next call; keeps buffers */

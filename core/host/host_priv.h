@@ -96,9 +96,8 @@ void hk_search_keys (int order, HkSpan subject, const HkSearch *search, HkKeyFn 
 bool hk_search_domain_keys (HkSpan name, bool is_partial, bool parent_matches, HkKeyFn fn,
                             void *data);
 
-/* maps.c: one key of a search; PARTIAL as above. */
-HkAnswer hk_maps_get_key (HkMaps *self, HkSpan key, bool is_partial, GString *out_value,
-                          char **out_reason);
+/* maps.c: one key of a search. */
+HkAnswer hk_maps_get_key (HkMaps *self, HkKey key, GString *out_value, char **out_reason);
 
 /* maps.c: a table that a plugin opened through the host. */
 HkTable *hk_table_new (HkMaps *maps);

@@ -150,6 +150,8 @@ add_entry (HkMaps *self, HkSpan spec, GError **error)
         entry.cls = (const HkLookupClass *) (const void *) cls;
         self->may_block = self->may_block || (cls->flags & HK_MAY_BLOCK) != 0;
         is_ok = try_open (self, &entry, &local);
+        self->may_block =
+            self->may_block || (is_ok && hk_instance_may_block (entry.instance));
     }
     if (!is_ok && g_error_matches (local, HK_HOST_ERROR, HK_HOST_ERROR_LATER)) {
         entry.trouble = g_strdup (local->message);
@@ -276,13 +278,14 @@ say_later (HkMaps *self, Entry *entry, const char *why)
 }
 
 static HkAnswer
-ask_instance (HkMaps *self, Entry *entry, HkInstance *instance, HkSpan key,
+ask_instance (HkMaps *self, Entry *entry, HkInstance *instance, HkKey key,
               GString *out_value, char **out_reason)
 {
     HkCall call;
     hk_call_init (&call, NULL, NULL);
+    call.key = key;
     hk_instance_enter (instance);
-    HkAnswer answer = entry->cls->get (hk_instance_pointer (instance), &call, key);
+    HkAnswer answer = entry->cls->get (hk_instance_pointer (instance), &call, key.bytes);
     hk_instance_leave (instance);
     if (answer == HK_FOUND && (call.value == NULL || call.value->len == 0)) {
         hk_call_set_reason (&call,
@@ -308,9 +311,10 @@ ask_instance (HkMaps *self, Entry *entry, HkInstance *instance, HkSpan key,
 }
 
 static HkAnswer
-ask_entry (HkMaps *self, Entry *entry, HkSpan key, GString *out_value, char **out_reason)
+ask_entry (HkMaps *self, Entry *entry, HkKey key, GString *out_value, char **out_reason)
 {
-    if ((entry->cls->base.flags & HK_BINARY_KEYS) == 0 && hk_span_has_line_break (key))
+    if ((entry->cls->base.flags & HK_BINARY_KEYS) == 0 &&
+        hk_span_has_line_break (key.bytes))
         return HK_ABSENT;
     HkInstance *instance = instance_of (self, entry, out_reason);
     if (instance == NULL)
@@ -318,19 +322,21 @@ ask_entry (HkMaps *self, Entry *entry, HkSpan key, GString *out_value, char **ou
     return ask_instance (self, entry, instance, key, out_value, out_reason);
 }
 
-/* FOLDED (may be NULL) is what tables with fixed keys get, KEY what pattern tables get. */
+/* FOLDED is what tables with fixed keys get; those with patterns, and those made of others,
+ * get KEY. */
 static HkAnswer
-ask_all (HkMaps *self, HkSpan key, const HkSpan *folded, bool is_partial,
-         GString *out_value, char **out_reason)
+ask_all (HkMaps *self, HkKey key, HkSpan folded, GString *out_value, char **out_reason)
 {
     for (guint i = 0; i < self->entries->len; i++) {
         Entry *entry = &g_array_index (self->entries, Entry, i);
-        bool has_patterns = (entry->cls->base.flags & HK_PATTERN_KEYS) != 0;
-        if (has_patterns && is_partial)
+        uint32_t flags = entry->cls->base.flags;
+        HkKey as_folded = {folded, key.is_partial, key.is_exact};
+        if ((flags & HK_PATTERN_KEYS) != 0 && key.is_partial)
             continue;
-        HkAnswer answer =
-            ask_entry (self, entry, has_patterns || folded == NULL ? key : *folded,
-                       out_value, out_reason);
+        HkAnswer answer = ask_entry (
+            self, entry,
+            (flags & (HK_PATTERN_KEYS | HK_NESTED_KEYS)) != 0 ? key : as_folded, out_value,
+            out_reason);
         if (answer != HK_ABSENT)
             return answer;
     }
@@ -338,28 +344,28 @@ ask_all (HkMaps *self, HkSpan key, const HkSpan *folded, bool is_partial,
 }
 
 HkAnswer
-hk_maps_get_key (HkMaps *self, HkSpan key, bool is_partial, GString *out_value,
-                 char **out_reason)
+hk_maps_get_key (HkMaps *self, HkKey key, GString *out_value, char **out_reason)
 {
-    if (self->entries->len == 0 || key.size == 0)
+    if (self->entries->len == 0 || key.bytes.size == 0)
         return HK_ABSENT;
-    g_autoptr (GString) folded = g_string_sized_new (key.size + 1);
-    hk_key_fold (key, folded);
-    HkSpan span = hk_span_string (folded);
-    return ask_all (self, key, &span, is_partial, out_value, out_reason);
+    if (key.is_exact)
+        return ask_all (self, key, key.bytes, out_value, out_reason);
+    g_autoptr (GString) folded = g_string_sized_new (key.bytes.size + 1);
+    hk_key_fold (key.bytes, folded);
+    return ask_all (self, key, hk_span_string (folded), out_value, out_reason);
 }
 
 HkAnswer
 hk_maps_get (HkMaps *self, HkSpan key, GString *out_value, char **out_reason)
 {
-    return hk_maps_get_key (self, key, false, out_value, out_reason);
+    return hk_maps_get_key (self, (HkKey){.bytes = key}, out_value, out_reason);
 }
 
 HkAnswer
 hk_maps_get_exact_case (HkMaps *self, HkSpan key, GString *out_value, char **out_reason)
 {
-    return key.size == 0 ? HK_ABSENT
-                         : ask_all (self, key, NULL, false, out_value, out_reason);
+    return hk_maps_get_key (self, (HkKey){.bytes = key, .is_exact = true}, out_value,
+                            out_reason);
 }
 
 /* ---- a table that a plugin opened: a list of one ---- */

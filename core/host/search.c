@@ -200,7 +200,8 @@ ask_key (HkSpan key, bool is_partial, void *data)
 {
     Find *find = data;
     find->answer =
-        hk_maps_get_key (find->maps, key, is_partial, find->out_value, find->out_reason);
+        hk_maps_get_key (find->maps, (HkKey){.bytes = key, .is_partial = is_partial},
+                         find->out_value, find->out_reason);
     return find->answer == HK_ABSENT;
 }
 

@@ -369,7 +369,10 @@ host_table_get (HkTable *table, HkCall *call, HkSpan key, HkSpan *out)
 {
     GString *value = g_string_new (NULL);
     char *reason = NULL;
-    HkAnswer answer = hk_maps_get ((HkMaps *) table, key, value, &reason);
+    HkKey as = {.bytes = key, .is_exact = call->key.is_exact};
+    as.is_partial = call->key.is_partial && key.data == call->key.bytes.data &&
+                    key.size == call->key.bytes.size;
+    HkAnswer answer = hk_maps_get_key ((HkMaps *) table, as, value, &reason);
     return lend (call, answer, value, reason, out);
 }
 

@@ -32,6 +32,10 @@ static const struct {
     {"mem:a=", "a", "!"},       /* an empty result is not allowed */
     {"pat:Xy", "aXyb", "aXyb"}, /* patterns see the key as it is */
     {"pat:Xy", "axyb", NULL},
+    {"wrap:mem:a=1", "A", "1"}, /* what is inside gets what it would get by itself */
+    {"wrap:wrap:pat:Xy", "aXyb", "aXyb"},
+    {"wrap:pat:Xy", "axyb", NULL},
+    {"wrap:mem:a=LATER, mem:a=2", "a", "?"},
     {"mem:{a b}=1", "a", NULL}, /* braces keep a name together */
     {"mem:{a,b}=1", "{a,b}", "1"},
 };
@@ -261,6 +265,35 @@ test_match_refused (void)
     }
 }
 
+static HkAnswer
+search_found (const char *specs, const char *subject)
+{
+    g_autoptr (HkMaps) maps = open_maps (specs);
+    HkSearch search;
+    hk_maps_search_defaults (maps, "smtpd_access_maps", &search);
+    return hk_maps_search (maps, HK_SEARCH_ACCESS_ADDRESS, hk_span_text (subject), &search,
+                           NULL, NULL);
+}
+
+/* A pattern table in another one is not asked for parts of a key either; and what blocks
+ * inside blocks outside. */
+static void
+test_nested (void)
+{
+    g_assert_cmpint (search_found ("wrap:wrap:pat:@b.org", "a@b.org"), ==, HK_FOUND);
+    g_assert_cmpint (search_found ("wrap:mem:b.org=1", "a@b.org"), ==, HK_FOUND);
+    g_assert_cmpint (search_found ("wrap:pat:zz", "a@b.org"), ==, HK_ABSENT);
+    static const HkKey part = {{(const uint8_t *) "b.org", 5}, true, false};
+    g_autoptr (HkMaps) inner = open_maps ("wrap:pat:b.org");
+    g_assert_cmpint (hk_maps_get_key (inner, part, NULL, NULL), ==, HK_ABSENT);
+    g_autoptr (HkMaps) slow = open_maps ("wrap:wrap:slow:a=1");
+    g_assert_true (hk_maps_may_block (slow));
+    g_assert_false (hk_maps_may_block (inner));
+    g_autoptr (HkMaps) exact = open_maps ("wrap:mem:a=1");
+    g_assert_cmpint (hk_maps_get_exact_case (exact, HK_SPAN ("A"), NULL, NULL), ==,
+                     HK_ABSENT);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -272,6 +305,7 @@ main (int argc, char **argv)
     g_test_add_func ("/host/maps/refused", test_refused);
     g_test_add_func ("/host/maps/away", test_away);
     g_test_add_func ("/host/maps/shared", test_shared);
+    g_test_add_func ("/host/maps/nested", test_nested);
     g_test_add_func ("/host/match/match", test_match);
     g_test_add_func ("/host/match/file", test_match_file);
     g_test_add_func ("/host/match/refused", test_match_refused);

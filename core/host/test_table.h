@@ -73,6 +73,44 @@ pat_get (void *instance, HkCall *call, HkSpan key)
     return HK_FOUND;
 }
 
+/* "wrap:type:name": a table made of one other. */
+typedef struct {
+    const HkHost *host;
+    HkTable *inner;
+} WrapTable;
+
+static HkAnswer
+wrap_open (const HkHost *host, const HkConf *conf, HkCall *call, void **out_instance)
+{
+    WrapTable *self = g_new (WrapTable, 1);
+    self->host = host;
+    *out_instance = self;
+    HkAnswer answer =
+        host->table_open (host, call, host->conf_argument (conf), &self->inner);
+    if (answer != HK_OK)
+        g_free (self);
+    return answer;
+}
+
+static void
+wrap_close (void *instance)
+{
+    WrapTable *self = instance;
+    self->host->table_close (self->inner);
+    g_free (self);
+}
+
+static HkAnswer
+wrap_get (void *instance, HkCall *call, HkSpan key)
+{
+    WrapTable *self = instance;
+    HkSpan value;
+    HkAnswer answer = self->host->table_get (self->inner, call, key, &value);
+    if (answer == HK_FOUND)
+        self->host->answer (call, value.data, value.size);
+    return answer;
+}
+
 #define TEST_CLASS(word, flag, fn)                                                         \
     {                                                                                      \
         .base = {.size = sizeof (HkLookupClass),                                           \
@@ -87,10 +125,20 @@ pat_get (void *instance, HkCall *call, HkSpan key)
 static const HkLookupClass mem_class = TEST_CLASS ("mem", 0, mem_get);
 static const HkLookupClass pat_class =
     TEST_CLASS ("pat", HK_THREAD_SAFE | HK_PATTERN_KEYS | HK_BINARY_KEYS, pat_get);
+static const HkLookupClass wrap_class = {
+    .base = {.size = sizeof (HkLookupClass),
+             .kind = HK_KIND_LOOKUP,
+             .class_minor = HK_LOOKUP_MINOR,
+             .name = "wrap",
+             .flags = HK_THREAD_SAFE | HK_NESTED_KEYS | HK_BINARY_KEYS,
+             .open = wrap_open,
+             .close = wrap_close},
+    .get = wrap_get,
+};
 static const HkLookupClass slow_class = TEST_CLASS ("slow", HK_MAY_BLOCK, mem_get);
 
 static const HkClass *const mem_classes[] = {&mem_class.base, &pat_class.base,
-                                             &slow_class.base, NULL};
+                                             &slow_class.base, &wrap_class.base, NULL};
 static const HkPlugin mem_plugin = {.size = sizeof (HkPlugin),
                                     .magic = HK_PLUGIN_MAGIC,
                                     .abi_major = HK_ABI_MAJOR,

@@ -94,7 +94,13 @@ enum {
                               * otherwise the host serialises the calls of one instance */
     HK_MAY_BLOCK = 1 << 1,   /* calls may wait: they run on a worker thread, never on the loop */
     HK_BINARY_KEYS = 1 << 2, /* lookup: keys may hold NUL, CR, LF (refused by the host else) */
-    HK_PATTERN_KEYS = 1 << 3 /* lookup: whole keys only; the host makes no partial-key queries */
+    HK_PATTERN_KEYS = 1 << 3, /* lookup: whole keys only; the host makes no partial-key queries */
+
+    /* lookup: a table made of others.  It gets each key as it was asked; when it passes the
+     * same bytes on with table_get, each inner table gets what it would get by itself: in
+     * lower case, or as it was asked, or, a pattern table with a partial key, nothing.  A
+     * host without this gives lower-case keys, and asks pattern tables for partial keys. */
+    HK_NESTED_KEYS = 1 << 16
 };
 
 enum { /* HkParam.type */
