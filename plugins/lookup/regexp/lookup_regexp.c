@@ -35,7 +35,7 @@ regexp_open (const HkHost *host, const HkConf *conf, HkCall *call, void **out_in
 {
     RegexpTable *self = g_new0 (RegexpTable, 1);
     self->source.parse = lookup_regexp_parse;
-    self->source.free_table = lookup_regexp_free;
+    self->source.free_table = rules_free;
     self->retry_limit = (unsigned long) host->conf_int (conf, "regexp_retry_limit");
     HkAnswer answer =
         source_open (&self->source, host, host->conf_argument (conf), true, call);
@@ -74,62 +74,29 @@ match_end (Match *self)
     self->onig->param_free (self->param);
 }
 
-static bool
-rule_holds (Match *self, const LookupRegexpRule *rule)
+static RulesOutcome
+rule_holds (void *data, const Rule *rule)
 {
+    Match *self = data;
     const OnigUChar *begin = self->key.data, *end = begin + self->key.size;
     int at = self->onig->search (rule->regex, begin, end, begin, end,
                                  rule->max_group > 0 ? self->region : NULL,
                                  ONIG_OPTION_NONE, self->param);
     if (at < 0 && at != ONIG_MISMATCH) {
         self->error = at;
-        return false;
+        return RULES_GIVE_UP;
     }
-    return (at >= 0) != rule->is_negative;
+    return (at >= 0) != rule->is_negative ? RULES_HOLDS : RULES_HOLDS_NOT;
 }
 
-/* The rule that answers; NULL: none, or (self->error) one that took too long, in *OUT_LAST.
- */
-static const LookupRegexpRule *
-find_rule (Match *self, const GArray *rules, const LookupRegexpRule **out_last)
+static HkSpan
+group (void *data, guint n)
 {
-    guint i = 0;
-    while (i < rules->len) {
-        const LookupRegexpRule *rule = &g_array_index (rules, LookupRegexpRule, i);
-        bool is_hit = rule->kind != LOOKUP_REGEXP_ENDIF && rule_holds (self, rule);
-        *out_last = rule;
-        if (self->error != 0)
-            return NULL;
-        if (rule->kind == LOOKUP_REGEXP_ANSWER && is_hit)
-            return rule;
-        i = rule->kind == LOOKUP_REGEXP_IF && !is_hit ? rule->after : i + 1;
-    }
-    return NULL;
-}
-
-static void
-append_group (const Match *self, int group, GString *out)
-{
+    const Match *self = data;
     const OnigRegion *r = self->region;
-    if (group < r->num_regs && r->beg[group] >= 0)
-        g_string_append_len (out, (const char *) self->key.data + r->beg[group],
-                             r->end[group] - r->beg[group]);
-}
-
-static void
-give_answer (const RegexpTable *self, HkCall *call, const Match *match,
-             const LookupRegexpRule *rule)
-{
-    g_autoptr (GString) out = g_string_new (NULL);
-    for (guint i = 0; i < rule->pieces->len; i++) {
-        const LookupRegexpPiece *piece =
-            &g_array_index (rule->pieces, LookupRegexpPiece, i);
-        if (piece->group < 0)
-            g_string_append (out, piece->text);
-        else
-            append_group (match, piece->group, out);
-    }
-    self->source.host->answer (call, out->str, out->len);
+    if ((int) n >= r->num_regs || r->beg[n] < 0)
+        return (HkSpan){NULL, 0};
+    return (HkSpan){self->key.data + r->beg[n], (size_t) (r->end[n] - r->beg[n])};
 }
 
 static HkAnswer
@@ -137,15 +104,14 @@ regexp_get (void *instance, HkCall *call, HkSpan key)
 {
     RegexpTable *self = instance;
     const HkHost *host = self->source.host;
-    const LookupRegexpRule *last = NULL;
+    const Rule *last = NULL;
     Match match;
     SourceText *text = source_get (&self->source);
-    const LookupRegexpRules *rules = text->table;
     HkAnswer answer = HK_ABSENT;
     match_begin (&match, key, self->retry_limit);
-    const LookupRegexpRule *rule = find_rule (&match, rules->rules, &last);
+    const Rule *rule = rules_find (text->table, rule_holds, &match, &last);
     if (rule != NULL) {
-        give_answer (self, call, &match, rule);
+        rules_answer (host, call, rule, group, &match);
         answer = HK_FOUND;
     } else if (match.error != 0) {
         OnigUChar why[ONIG_MAX_ERROR_MESSAGE_LEN];

@@ -4,7 +4,7 @@
 #ifndef HK_LOOKUP_REGEXP_H
 #define HK_LOOKUP_REGEXP_H
 
-#include "../source.h"
+#include "../rules.h"
 
 /* The names that the library shares with <regex.h> stay out of sight. */
 #define ONIG_ESCAPE_REGEX_T_COLLISION
@@ -38,27 +38,6 @@ const LookupRegexpOnig *lookup_regexp_onig (const char **out_why);
 
 /* ---- lookup_regexp_rules.c: the text */
 
-typedef struct {
-    enum { LOOKUP_REGEXP_ANSWER, LOOKUP_REGEXP_IF, LOOKUP_REGEXP_ENDIF } kind;
-    bool is_negative;
-    OnigRegex regex;
-    guint after;    /* of an IF that does not hold: where to go on */
-    GArray *pieces; /* LookupRegexpPiece: the answer */
-    guint max_group;
-    uint32_t line;
-} LookupRegexpRule;
-
-typedef struct {
-    int group; /* -1: TEXT */
-    char *text;
-} LookupRegexpPiece;
-
-typedef struct {
-    GArray *rules; /* LookupRegexpRule */
-    OnigSyntaxType extended, basic, extended_lines, basic_lines;
-} LookupRegexpRules;
-
-void *lookup_regexp_parse (Source *source, char *data, size_t size);
-void lookup_regexp_free (void *rules);
+void *lookup_regexp_parse (Source *source, char *data, size_t size); /* Rules */
 
 #endif
