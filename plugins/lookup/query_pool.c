@@ -157,7 +157,8 @@ connect_now (Worker *self, char **out_reason)
 {
     QueryPool *pool = self->pool;
     int fd = -1;
-    int64_t share_s = MAX (1, pool->timeout_s / (int64_t) pool->n_hosts);
+    /* later than the lookup's own deadline, which tells better what happened */
+    int64_t share_s = MAX (1, pool->timeout_s / (int64_t) pool->n_hosts) + 1;
     void *connection = pool->driver->connect (pool->table, pool->hosts[self->host].name,
                                               share_s, &fd, out_reason);
     if (connection == NULL)
