@@ -61,8 +61,8 @@ const char *hk_conf_tool_split (char *text, char **out_name, char **out_value);
 int hk_conf_tool_show (HkConfTool *self, char **names);
 /* "unused parameter" lines, as Postfix ends its output. */
 void hk_conf_tool_warn_unused (const HkConfTool *self, bool master_only);
-/* Print TEXT's words, parted by one blank each, folded with -f when the line, of which
- * COLUMN bytes are there, grows too long. */
+/* Print TEXT's words, each behind one blank unless the line is empty, folded with -f when
+ * the line, of which COLUMN bytes are there, grows too long. */
 void hk_conf_tool_print_words (const HkConfTool *self, size_t column, const char *text);
 
 /* master.cf: -M, -F, -P for the services that PATTERNS name (none: all). */

@@ -251,10 +251,8 @@ show_options (const HkConfTool *self, size_t i, const char *rest)
         found = true;
         g_autofree char *value = option_value (self, view, option->raw);
         size_t column = print_label (self, service, option->name);
-        if (!(self->modes & CONF_NO_VALUE)) {
-            column += value[0] == '\0' ? 0 : print_gap (column);
+        if (!(self->modes & CONF_NO_VALUE))
             hk_conf_tool_print_words (self, column, value);
-        }
         putchar ('\n');
     }
     return found;

@@ -17,11 +17,13 @@ hk_conf_tool_print_words (const HkConfTool *self, size_t column, const char *tex
         size_t n = strlen (words[i]);
         if (n == 0)
             continue;
-        if ((self->modes & CONF_FOLD) && column > 4 && column + n > LINE_LIMIT) {
+        if ((self->modes & CONF_FOLD) && column > 4 &&
+            column + n + is_first > LINE_LIMIT) {
             fputs ("\n    ", stdout);
             column = 4;
-        } else if (!is_first) {
+        } else if (!is_first || column > 0) {
             putchar (' ');
+            column += is_first;
         }
         fputs (words[i], stdout);
         column += n + 1;
@@ -161,8 +163,9 @@ print_one (const HkConfTool *self, const char *name, const char *raw)
         return true;
     }
     if (!(self->modes & CONF_NO_NAME))
-        printf ("%s =%s", name, g_strstrip (expanded)[0] == '\0' ? "" : " ");
-    hk_conf_tool_print_words (self, strlen (name) + 3, expanded);
+        printf ("%s =", name);
+    hk_conf_tool_print_words (
+        self, self->modes & CONF_NO_NAME ? 0 : strlen (name) + 2, expanded);
     putchar ('\n');
     return true;
 }

@@ -70,7 +70,8 @@ test_refused (void)
         g_assert_error (error, HK_CONF_ERROR, HK_CONF_ERROR_VALUE);
         g_clear_error (&error);
     }
-    HkConfChange changes[] = {{"good", "1", false}, {"bad", "1\n2", false}};
+    HkConfChange changes[] = {{.name = "good", .value = "1"},
+                              {.name = "bad", .value = "1\n2"}};
     g_assert_false (hk_conf_edit_all (dir, "main.cf", changes, 2, &error));
     g_assert_error (error, HK_CONF_ERROR, HK_CONF_ERROR_VALUE);
     g_assert_true (g_file_get_contents (path, &text, NULL, NULL));
