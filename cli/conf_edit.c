@@ -145,6 +145,19 @@ parse_option (const HkConfTool *self, const char *name, HkMasterChange *out)
     return 0;
 }
 
+/* A whole line for -M -e; ASKED is the argument that it is in. */
+static int
+parse_line (const HkConfTool *self, const char *asked, const char *line)
+{
+    g_autoptr (GError) error = NULL;
+    g_auto (GStrv) words = hk_conf_service_words (line, false, &error);
+    if (words == NULL)
+        return hk_conf_tool_fail (self, "%s", error->message);
+    if (g_strv_length (words) < HK_N_FIELDS)
+        return hk_conf_tool_fail (self, "bad field count: \"%s\"", asked);
+    return 0;
+}
+
 static const char *
 shape_of (int modes)
 {
@@ -174,7 +187,7 @@ parse_change (const HkConfTool *self, char *text, HkMasterChange *out)
     out->action = self->modes & CONF_EDIT      ? HK_MASTER_PUT
                   : self->modes & CONF_EXCLUDE ? HK_MASTER_REMOVE
                                                : HK_MASTER_COMMENT;
-    return 0;
+    return out->action == HK_MASTER_PUT ? parse_line (self, copy, value) : 0;
 }
 
 static int

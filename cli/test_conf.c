@@ -165,6 +165,33 @@ test_all (void)
 }
 
 static void
+test_edit_master (void)
+{
+    static const struct {
+        const char *line, *expected; /* what -M then prints of it */
+        int status;
+    } cases[] = {
+        {"postconf -F '*/inet/chroot=n'", " n       -       -       smtpd -v ", 0},
+        {"postconf -P smtp/inet/mynetworks=10.0.0.0/8", "-o mynetworks=10.0.0.0/8 -o {", 0},
+        {"postconf -P smtp/inet/x=y", "b ${mine}} -o x=y\n", 0},
+        {"postconf -PX smtp/inet/mynetworks", "smtpd -v -o {smtpd_banner", 0},
+        {"postconf -M new/unix='new unix - - n - - smtp'", "\nnew        unix  -", 0},
+        {"postconf -MX smtp/inet 'dovecot/*'", "127.0.0.1:2525 inet n    -", 0},
+        {"postconf -F smtp/inet/chroot=q", "smtpd -v -o mynetworks=127.0.0.0/8", 1},
+    };
+    for (size_t i = 0; i < G_N_ELEMENTS (cases); i++) {
+        int status, shown;
+        write_files ();
+        g_autofree char *out = run (cases[i].line, &status);
+        g_autofree char *text = run ("postconf -M", &shown);
+        g_test_message ("%s", cases[i].line);
+        g_assert_cmpint (status, ==, cases[i].status);
+        g_assert_cmpstr (out, ==, "");
+        g_assert_nonnull (strstr (text, cases[i].expected));
+    }
+}
+
+static void
 test_edit (void)
 {
     static const struct {
@@ -201,6 +228,7 @@ main (int argc, char **argv)
     g_test_add_func ("/cli/conf/show", test_show);
     g_test_add_func ("/cli/conf/all", test_all);
     g_test_add_func ("/cli/conf/edit", test_edit);
+    g_test_add_func ("/cli/conf/edit-master", test_edit_master);
     int status = g_test_run ();
     for (size_t i = 0; i < G_N_ELEMENTS (files); i++) {
         g_autofree char *path = g_build_filename (dir, files[i], NULL);

@@ -264,7 +264,7 @@ def services():
         "commas": one + "\n  -o mynetworks=127.0.0.0/8,[::1]/128\n",
         "references": one + "\n  -o syslog_name=mta/$service_name -o smtpd_banner=${myhostname}\n",
         "verbose": one + " -v -v\n2526 inet n - n - - smtpd -vv -o content_filter=\n",
-        "joined switches": "a unix - - n - - smtp -vo syslog_name=x\nb unix - - n - - smtp -osmtp_helo_name=h\n",
+        "joined switches": "a unix - - n - - smtp -vo syslog_name=x\nb unix - - n - - smtp -v -o smtp_helo_name=h\n",
         "an option twice": one + " -o mynetworks=10.0.0.0/8 -o mynetworks=127.0.0.0/8\n",
         "unknown option": one + " -o no_such_thing=1\n",
         "user-defined in -o": one + " -o smtpd_banner=$mine -o mine=x\n",
