@@ -62,6 +62,15 @@ const HkConfSpec hk_base_params[] = {
     LIST ("multi_instance_directories", "", "Configuration directories of more instances."),
     BOOL ("multi_instance_enable", "no", "May this instance be started with the others?"),
     STRING ("multi_instance_name", "", "The name of this instance."),
+    STRING ("multi_instance_group", "", "The group that this instance belongs to."),
+    STRING ("multi_instance_wrapper", "",
+            "The program that runs start, stop and their kin for all instances."),
+    LIST ("postmulti_start_commands", "start",
+          "Commands that postmulti -p runs for enabled instances, and a check for others."),
+    LIST ("postmulti_stop_commands", "stop abort drain quick-stop",
+          "Commands that postmulti -p runs for enabled instances, the last one first."),
+    LIST ("postmulti_control_commands", "reload flush",
+          "Commands that postmulti -p runs for enabled instances only."),
 
     /* who we are */
     {.name = "myhostname",
