@@ -333,10 +333,10 @@ ask_all (HkMaps *self, HkKey key, HkSpan folded, GString *out_value, char **out_
         HkKey as_folded = {folded, key.is_partial, key.is_exact};
         if ((flags & HK_PATTERN_KEYS) != 0 && key.is_partial)
             continue;
-        HkAnswer answer = ask_entry (
-            self, entry,
-            (flags & (HK_PATTERN_KEYS | HK_NESTED_KEYS)) != 0 ? key : as_folded, out_value,
-            out_reason);
+        HkAnswer answer =
+            ask_entry (self, entry,
+                       (flags & (HK_PATTERN_KEYS | HK_NESTED_KEYS)) != 0 ? key : as_folded,
+                       out_value, out_reason);
         if (answer != HK_ABSENT)
             return answer;
     }

@@ -191,8 +191,9 @@ static bool
 ask_table (HkSpan key, bool is_partial, void *data)
 {
     TableFind *find = data;
-    find->answer = hk_maps_get_key (
-        find->maps, (HkKey){.bytes = key, .is_partial = is_partial}, NULL, find->out_reason);
+    find->answer =
+        hk_maps_get_key (find->maps, (HkKey){.bytes = key, .is_partial = is_partial}, NULL,
+                         find->out_reason);
     return find->answer == HK_ABSENT;
 }
 
