@@ -230,7 +230,7 @@ rules_compile (RulesParser *parser, const RulesPattern *pattern, Rule *rule)
         rules->engine->compile (rules->shared, pattern, parser->line, &n_groups, &why);
     rule->is_negative = pattern->is_negative;
     if (rule->regex == NULL)
-        rules_warn (parser, "%s: skipping this rule", why);
+        rules_warn (parser, "%s", why);
     else if (rule->max_group > n_groups)
         rules_warn (parser, "out of range replacement index \"%u\": skipping this rule",
                     rule->max_group);

@@ -65,7 +65,7 @@ static const struct {
 } wrong[] = {
     {"/foo/Z bad flag", "unknown regexp option \"Z\": skipping this rule"},
     {"/(un/ unbalanced", "end pattern with unmatched parenthesis"},
-    {"/a{x}/ no number", "skipping this rule"},
+    {"/a{x}/ no number", "invalid repeat range"},
     {"/spam/REJECT", "unknown regexp option \"R\""},
     {"/x/", "no replacement text: using empty string"},
     {"/gr(a)/ $2", "out of range replacement index \"2\""},
