@@ -28,7 +28,7 @@ make_access (void)
     hk_plugins_set_settings (plugins, settings);
     HkRouter *router = hk_router_new (plugins, settings, &error);
     g_assert_no_error (error);
-    access_ = hk_access_new (plugins, settings, router, &error);
+    access_ = hk_access_new (plugins, settings, router, NULL, NULL, &error);
     g_assert_no_error (error);
 }
 
