@@ -202,7 +202,10 @@ class Instance:
     def check_sanitizers(self):
         """A role that a sanitizer ended is started again and might go unnoticed."""
         said = (self.dir / "stderr").read_text(errors="replace")
-        for sign in ("Sanitizer", "runtime error:"):
+        # Not "LeakSanitizer has encountered a fatal error": it could not stop a thread that was just
+        # ending, looked at nothing and found nothing.
+        for sign in ("ERROR: AddressSanitizer", "ERROR: LeakSanitizer", "WARNING: ThreadSanitizer",
+                     "runtime error:"):
             at = said.find(sign)
             if at >= 0:
                 raise AssertionError("a sanitizer's report: " + said[max(at - 50, 0):at + 3000])
