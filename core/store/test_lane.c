@@ -46,7 +46,7 @@ test_group (void)
     TestQueue *q = test_queue_new ();
     test_open_lane (q);
     g_ptr_array_unref (test_fill (q, 1, 10)); /* the first segment is begun */
-    int before = q->disk.n_fdatasync;
+    int before = g_atomic_int_get (&q->disk.n_fdatasync);
     int done = 0;
     g_autoptr (GPtrArray) list = g_ptr_array_new_with_free_func (test_message_free);
     g_mutex_lock (&q->disk.gate);
@@ -58,7 +58,7 @@ test_group (void)
     g_assert_cmpint (done, ==, 0); /* nothing is confirmed before its sync */
     g_mutex_unlock (&q->disk.gate);
     test_wait (q, &done, 1000);
-    g_assert_cmpint (q->disk.n_fdatasync - before, <=,
+    g_assert_cmpint (g_atomic_int_get (&q->disk.n_fdatasync) - before, <=,
                      4); /* a new segment may be among it */
     test_queue_free (q);
 }
