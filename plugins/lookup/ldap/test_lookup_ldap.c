@@ -1,16 +1,9 @@
 /* test_lookup_ldap.c: requests and quoting as they go out, entries, hostile and lost
  * servers, parameters, several threads.  A real directory is in tests/system/tables_dir. */
-#include "../test_server.h"
-#include "harness.h"
+#include "../test_asked.h"
 #include "lookup_ldap.h"
 
 extern const HkPlugin HK_PLUGIN_SYMBOL (lookup_ldap);
-
-#define SCRIPT(...) ((const TestReply[]){__VA_ARGS__, {NULL, 0}})
-#define REPLY(text)                                                                        \
-    {                                                                                      \
-        text, sizeof (text) - 1                                                            \
-    }
 
 /* Message 1: a search's end with a result code (RFC 4511 4.2); without binding. */
 #define DONE(id, code) "\x30\x0c\x02\x01" id "\x65\x07\x0a\x01" code "\x04\x00\x04\x00"
@@ -19,48 +12,15 @@ extern const HkPlugin HK_PLUGIN_SYMBOL (lookup_ldap);
     "\x30\x1a\x02\x01" id "\x64\x15\x04\x01"                                               \
     "a\x30\x10\x30\x0e\x04\x01m\x31\x09\x04\x04x@bc\x04\x01y"
 
-static TestServer server;
-static HkHarness *h;
-static void *table;
-
 static void
 begin (const TestReply *const *scripts, size_t n, const char *more)
 {
     test_server_start (&server, 0, scripts, n);
-    g_autofree char *argument = g_strdup_printf (
-        "{ {server_host = 127.0.0.1:%d}, {timeout = 1}, {search_base = o=x}, "
-        "{query_filter = (k=%%s)}, {result_attribute = m}, {bind = no} %s }",
-        server.port, more);
-    h = hk_harness_new (&HK_PLUGIN_SYMBOL (lookup_ldap));
-    table = hk_harness_open (h, HK_KIND_LOOKUP, "ldap", argument);
-    g_assert_cmpstr (hk_harness_reason (h), ==, "");
-    g_assert_nonnull (table);
-}
-
-static void
-end (void)
-{
-    hk_harness_close (h, table);
-    hk_harness_free (h);
-    test_server_stop (&server);
-}
-
-static void
-expect (const char *key, HkAnswer answer, const char *text)
-{
-    gint64 start = g_get_monotonic_time ();
-    HkAnswer got = hk_harness_get (h, table, key);
-    if (got != answer)
-        g_test_message ("%s: %s", key, hk_harness_reason (h));
-    g_assert_cmpint (got, ==, answer);
-    g_assert_cmpint (g_get_monotonic_time () - start, <, 5 * G_USEC_PER_SEC);
-    if (answer == HK_FOUND) {
-        g_assert_cmpstr (hk_harness_answer (h), ==, text);
-    } else if (answer == HK_LATER) {
-        g_test_message ("%s", hk_harness_reason (h));
-        g_assert_nonnull (strstr (hk_harness_reason (h), "{...}"));
-        g_assert_nonnull (strstr (hk_harness_reason (h), text));
-    }
+    open_asking (&HK_PLUGIN_SYMBOL (lookup_ldap), "ldap",
+                 g_strdup_printf (
+                     "{ {server_host = 127.0.0.1:%d}, {timeout = 1}, {search_base = o=x}, "
+                     "{query_filter = (k=%%s)}, {result_attribute = m}, {bind = no} %s }",
+                     server.port, more));
 }
 
 static void

@@ -5,4 +5,4 @@ plugin_lookup_memcache_SOURCES = plugins/lookup/memcache/lookup_memcache.c \
 	plugins/lookup/remote_server.h
 plugin_lookup_memcache_CFLAGS = -DQUERY_FILE_OWNER=lookup_memcache -pthread
 plugin_lookup_memcache_LIBS = -lpthread
-plugin_lookup_memcache_TESTS = plugins/lookup/memcache/test_lookup_memcache.c plugins/lookup/test_server.h
+plugin_lookup_memcache_TESTS = plugins/lookup/memcache/test_lookup_memcache.c plugins/lookup/test_asked.h plugins/lookup/test_server.h

@@ -1,30 +1,17 @@
 /* test_lookup_memcache.c: answers, keys, changes, the backup table, hostile and lost
  * servers, several threads. */
-#include "../test_server.h"
-#include "harness.h"
+#include "../test_asked.h"
 
 extern const HkPlugin HK_PLUGIN_SYMBOL (lookup_memcache);
-
-#define SCRIPT(...) ((const TestReply[]){__VA_ARGS__, {NULL, 0}})
-#define REPLY(text)                                                                        \
-    {                                                                                      \
-        text, sizeof (text) - 1                                                            \
-    }
-
-static TestServer server;
-static HkHarness *h;
-static void *table;
 
 static void
 open_table (const char *more)
 {
-    g_autofree char *argument = g_strdup_printf (
-        "{ {memcache = inet:127.0.0.1:%d}, {timeout = 1}, {retry_pause = 0}, %s }",
-        server.port, more);
-    h = hk_harness_new (&HK_PLUGIN_SYMBOL (lookup_memcache));
-    table = hk_harness_open (h, HK_KIND_LOOKUP, "memcache", argument);
-    g_assert_cmpstr (hk_harness_reason (h), ==, "");
-    g_assert_nonnull (table);
+    open_asking (
+        &HK_PLUGIN_SYMBOL (lookup_memcache), "memcache",
+        g_strdup_printf (
+            "{ {memcache = inet:127.0.0.1:%d}, {timeout = 1}, {retry_pause = 0}, %s }",
+            server.port, more));
 }
 
 static void
@@ -32,39 +19,6 @@ begin (const TestReply *const *scripts, size_t n, const char *more)
 {
     test_server_start (&server, 0, scripts, n);
     open_table (more);
-}
-
-static void
-end (void)
-{
-    hk_harness_close (h, table);
-    hk_harness_free (h);
-    test_server_stop (&server);
-}
-
-static void
-expect (const char *key, HkAnswer answer, const char *text)
-{
-    gint64 start = g_get_monotonic_time ();
-    HkAnswer got = hk_harness_get (h, table, key);
-    if (got != answer)
-        g_test_message ("%s: %s", key, hk_harness_reason (h));
-    g_assert_cmpint (got, ==, answer);
-    g_assert_cmpint (g_get_monotonic_time () - start, <, 5 * G_USEC_PER_SEC);
-    if (answer == HK_FOUND) {
-        g_assert_cmpstr (hk_harness_answer (h), ==, text);
-    } else if (answer == HK_LATER) {
-        g_test_message ("%s", hk_harness_reason (h));
-        g_assert_nonnull (strstr (hk_harness_reason (h), "{...}: server inet:127.0.0.1:"));
-        g_assert_nonnull (strstr (hk_harness_reason (h), text));
-    }
-}
-
-static void
-expect_requests (const char *text)
-{
-    g_autofree char *got = test_server_requests (&server);
-    g_assert_cmpstr (got, ==, text);
 }
 
 static void

@@ -1,63 +1,17 @@
 /* test_lookup_redis.c: commands, replies of each kind, hostile and lost servers. */
-#include "../test_server.h"
-#include "harness.h"
+#include "../test_asked.h"
 
 extern const HkPlugin HK_PLUGIN_SYMBOL (lookup_redis);
-
-#define SCRIPT(...) ((const TestReply[]){__VA_ARGS__, {NULL, 0}})
-#define REPLY(text)                                                                        \
-    {                                                                                      \
-        text, sizeof (text) - 1                                                            \
-    }
-
-static TestServer server;
-static HkHarness *h;
-static void *table;
 
 static void
 begin (const TestReply *const *scripts, size_t n, const char *more)
 {
     test_server_start (&server, 0, scripts, n);
-    g_autofree char *argument = g_strdup_printf (
-        "{ {redis = inet:127.0.0.1:%d}, {timeout = 1}, {retry_pause = 0}, %s }",
-        server.port, more);
-    h = hk_harness_new (&HK_PLUGIN_SYMBOL (lookup_redis));
-    table = hk_harness_open (h, HK_KIND_LOOKUP, "redis", argument);
-    g_assert_cmpstr (hk_harness_reason (h), ==, "");
-    g_assert_nonnull (table);
-}
-
-static void
-end (void)
-{
-    hk_harness_close (h, table);
-    hk_harness_free (h);
-    test_server_stop (&server);
-}
-
-static void
-expect (const char *key, HkAnswer answer, const char *text)
-{
-    gint64 start = g_get_monotonic_time ();
-    HkAnswer got = hk_harness_get (h, table, key);
-    if (got != answer)
-        g_test_message ("%s: %s", key, hk_harness_reason (h));
-    g_assert_cmpint (got, ==, answer);
-    g_assert_cmpint (g_get_monotonic_time () - start, <, 5 * G_USEC_PER_SEC);
-    if (answer == HK_FOUND) {
-        g_assert_cmpstr (hk_harness_answer (h), ==, text);
-    } else if (answer == HK_LATER) {
-        g_test_message ("%s", hk_harness_reason (h));
-        g_assert_nonnull (strstr (hk_harness_reason (h), "{...}"));
-        g_assert_nonnull (strstr (hk_harness_reason (h), text));
-    }
-}
-
-static void
-expect_requests (const char *text)
-{
-    g_autofree char *got = test_server_requests (&server);
-    g_assert_cmpstr (got, ==, text);
+    open_asking (
+        &HK_PLUGIN_SYMBOL (lookup_redis), "redis",
+        g_strdup_printf (
+            "{ {redis = inet:127.0.0.1:%d}, {timeout = 1}, {retry_pause = 0}, %s }",
+            server.port, more));
 }
 
 static void
