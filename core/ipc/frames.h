@@ -59,7 +59,8 @@ enum {
     HK_FRAME_DRAIN = 65,    /* take nothing new, end when idle */
     HK_FRAME_LOG = 66,      /* with a descriptor: the reopened log file */
     /* -- child → master */
-    HK_FRAME_UP = 72        /* the child serves */
+    HK_FRAME_UP = 72,       /* the child serves */
+    HK_FRAME_RELOADED = 73  /* qmgr uses the new settings; s why not (empty: it does) */
 };
 
 #endif

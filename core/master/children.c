@@ -25,10 +25,13 @@ on_frame (HkChannel *channel, uint16_t type, HkSpan payload, int fd, void *data)
 {
     HkChild *self = data;
     (void) channel;
-    (void) payload;
     if (fd >= 0)
         close (fd);
-    if (type == HK_FRAME_UP) {
+    if (type == HK_FRAME_RELOADED) {
+        HkUnpack unpack = hk_unpack (payload);
+        g_autofree char *why = hk_span_dup (hk_unpack_span (&unpack));
+        hk_master_qmgr_reloaded (self->master, why[0] == '\0' ? NULL : why);
+    } else if (type == HK_FRAME_UP) {
         self->is_up = true;
         self->n_failed_starts = 0;
         hk_master_child_up (self->master);

@@ -79,7 +79,7 @@ hk_master_start (HkMaster *self)
     start_smtpd (self, false);
 }
 
-static void end_reload (HkMaster *self);
+static void ask_qmgr (HkMaster *self);
 static void give_up_reload (HkMaster *self, const char *why);
 
 /* Of the children that are, or are not, of a reload under way. */
@@ -99,8 +99,8 @@ hk_master_child_up (HkMaster *self)
 {
     if (self->is_stopping)
         return;
-    if (self->new_listeners != NULL && all_up (self, true))
-        end_reload (self);
+    if (self->new_listeners != NULL && !self->awaits_qmgr && all_up (self, true))
+        ask_qmgr (self);
     if (!all_up (self, false))
         return;
     if (!self->was_up) {
@@ -126,6 +126,8 @@ n_running (HkMaster *self)
 void
 hk_master_child_ended (HkMaster *self, HkChild *child)
 {
+    if (self->awaits_qmgr && strcmp (child->role, "qmgr") == 0)
+        give_up_reload (self, "qmgr ended while it read the new configuration");
     if (child->is_new) {
         child->is_new = child->restarts = false;
         give_up_reload (self, "a new smtpd process did not start");
@@ -212,6 +214,7 @@ drop_new (HkMaster *self)
 {
     g_clear_pointer (&self->new_listeners, g_ptr_array_unref);
     g_clear_pointer (&self->new_settings, hk_settings_unref);
+    self->awaits_qmgr = false;
 }
 
 /* WHY NULL: nothing to say.  The new processes end; the old ones never stopped serving. */
@@ -236,26 +239,21 @@ give_up_reload (HkMaster *self, const char *why)
     drop_new (self);
 }
 
-/* Old children serve to the end of what they have; qmgr takes the new settings itself. */
+/* Old children serve to the end of what they have; qmgr has taken the new settings itself. */
 static void
 retire_children (HkMaster *self)
 {
     for (guint i = self->children->len; i > 0; i--) {
         HkChild *c = g_ptr_array_index (self->children, i - 1);
-        if (c->is_new)
+        if (c->is_new || strcmp (c->role, "qmgr") == 0)
             continue;
-        if (strcmp (c->role, "qmgr") == 0) {
-            if (c->channel != NULL)
-                hk_channel_send (c->channel, HK_FRAME_RELOAD, HK_SPAN_NONE, -1);
-            continue;
-        }
         hk_child_drain (c);
         if (c->pid == 0)
             g_ptr_array_remove (self->children, c);
     }
 }
 
-/* The new smtpd processes serve: the new configuration is the configuration. */
+/* All use the new configuration: it is the configuration. */
 static void
 end_reload (HkMaster *self)
 {
@@ -269,6 +267,32 @@ end_reload (HkMaster *self)
     start_deliver (self);
     hk_log (HK_LOG_INFO, "reload -- the new configuration is in use");
     hk_stats_add (self->n_reloads, 1);
+}
+
+/* The new smtpd processes serve; qmgr is the last that may say no. */
+static void
+ask_qmgr (HkMaster *self)
+{
+    for (guint i = 0; i < self->children->len; i++) {
+        HkChild *c = g_ptr_array_index (self->children, i);
+        if (strcmp (c->role, "qmgr") == 0 && c->channel != NULL) {
+            self->awaits_qmgr = true;
+            hk_channel_send (c->channel, HK_FRAME_RELOAD, HK_SPAN_NONE, -1);
+            return;
+        }
+    }
+    end_reload (self); /* it is between two starts, and will read what is there */
+}
+
+void
+hk_master_qmgr_reloaded (HkMaster *self, const char *why)
+{
+    if (!self->awaits_qmgr)
+        return; /* that reload was given up, or another took its place */
+    if (why == NULL)
+        end_reload (self);
+    else
+        give_up_reload (self, why);
 }
 
 void

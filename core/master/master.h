@@ -74,6 +74,7 @@ struct HkMaster {
     /* A reload under way: takes the place of the above when the new smtpd processes serve. */
     HkSettings *new_settings;
     GPtrArray *new_listeners; /* NULL: none */
+    bool awaits_qmgr;         /* which has been told to read the new configuration */
     HkStats *stats;
     uint64_t *n_reloads, *n_failed_reloads; /* how reloads ended; `hikyaku reload` waits for it */
 };
@@ -81,6 +82,8 @@ struct HkMaster {
 /* The listeners that CHILD gets, borrowed. */
 GPtrArray *hk_master_listeners_for (HkChild *child);
 void hk_master_child_ended (HkMaster *self, HkChild *child);
+/* qmgr's answer to HK_FRAME_RELOAD; WHY NULL: it uses the new configuration. */
+void hk_master_qmgr_reloaded (HkMaster *self, const char *why);
 void hk_master_child_up (HkMaster *self);
 
 #endif

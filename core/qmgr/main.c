@@ -44,11 +44,11 @@ static void
 reload (Main *self)
 {
     g_autoptr (GError) error = NULL;
+    g_autoptr (GByteArray) answer = g_byte_array_new ();
     if (hk_qmgr_reload (self->qmgr, &error))
         hk_log (HK_LOG_INFO, "reload -- new settings are in use");
-    else
-        hk_log (HK_LOG_ERROR, "reload failed, the old settings stay in use: %s",
-                error->message);
+    hk_pack_span (answer, hk_span_text (error != NULL ? error->message : ""));
+    hk_channel_send (self->control, HK_FRAME_RELOADED, hk_span (answer->data, answer->len), -1);
 }
 
 static void
