@@ -47,6 +47,15 @@ def wait_until(condition, what, deadline=None):
         pause = min(pause * 1.5, 0.1)
 
 
+def is_stopped(pid):
+    """SIGSTOP has reached each thread of PID (or it is gone); until then it may still answer."""
+    try:
+        return all((t / "stat").read_text().rpartition(")")[2].split()[0] in "TZX"
+                   for t in pathlib.Path(f"/proc/{pid}/task").iterdir())
+    except (FileNotFoundError, ProcessLookupError):
+        return not os.path.exists(f"/proc/{pid}")
+
+
 MASTER = """\
 127.0.0.1:{port} inet n - n - - smtpd
 pickup unix n - n 60 1 pickup

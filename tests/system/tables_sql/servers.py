@@ -13,7 +13,7 @@ import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../lib"))
-from instance import DEADLINE, free_port, wait_until  # noqa: E402
+from instance import DEADLINE, free_port, is_stopped, wait_until  # noqa: E402
 
 PASSWORD = "s'ame \\x#1"
 
@@ -82,6 +82,7 @@ class Server:
 
     def freeze(self):
         self.signal(signal.SIGSTOP)
+        wait_until(lambda: all(map(is_stopped, self.family())), f"{self.name} to stop")
 
     def thaw(self):
         self.signal(signal.SIGCONT)
