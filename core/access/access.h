@@ -37,6 +37,10 @@ typedef struct HkAccessSubject {
     bool has_helo, has_sender, has_recipient, is_esmtp;
     bool improper_pipelining; /* the client sent more before it was allowed to */
     HkSpan tls_version;       /* empty: the session is not encrypted */
+    HkSpan tls_cipher, tls_server_name, tls_subject, tls_issuer, tls_fingerprint,
+        tls_key_fingerprint;
+    unsigned tls_bits;
+    bool tls_is_resumed, tls_has_certificate, tls_is_trusted;
 } HkAccessSubject;
 
 /* hk_access_may_block, for these addresses: a table of known local users that blocks is no

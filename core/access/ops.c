@@ -69,6 +69,18 @@ hk_access_prop (HkAccessRun *run, uint32_t id, HkSpan *out)
         return give (s->sasl_sender, out);
     case HK_PROP_TLS_VERSION:
         return give (s->tls_version, out);
+    case HK_PROP_TLS_CIPHER:
+        return give (s->tls_cipher, out);
+    case HK_PROP_TLS_SERVER_NAME:
+        return give (s->tls_server_name, out);
+    case HK_PROP_TLS_SUBJECT:
+        return give (s->tls_subject, out);
+    case HK_PROP_TLS_ISSUER:
+        return give (s->tls_issuer, out);
+    case HK_PROP_TLS_FINGERPRINT:
+        return give (s->tls_fingerprint, out);
+    case HK_PROP_TLS_KEY_FINGERPRINT:
+        return give (s->tls_key_fingerprint, out);
     case HK_PROP_REPLY_SUBJECT:
         return give_reply_subject (run, out);
     default:
@@ -99,6 +111,15 @@ hk_access_prop_int (HkAccessRun *run, uint32_t id, int64_t *out)
     case HK_PROP_IMPROPER_PIPELINING:
         *out = s->improper_pipelining;
         return HK_FOUND;
+    case HK_PROP_TLS_BITS:
+        *out = s->tls_bits;
+        return s->tls_version.size > 0 ? HK_FOUND : HK_ABSENT;
+    case HK_PROP_TLS_RESUMED:
+        *out = s->tls_is_resumed;
+        return s->tls_version.size > 0 ? HK_FOUND : HK_ABSENT;
+    case HK_PROP_TLS_TRUSTED:
+        *out = s->tls_is_trusted;
+        return s->tls_has_certificate ? HK_FOUND : HK_ABSENT;
     default:
         return HK_ABSENT;
     }

@@ -58,9 +58,12 @@ enum {
     HK_FRAME_RELOAD = 64,   /* read the configuration again (qmgr) */
     HK_FRAME_DRAIN = 65,    /* take nothing new, end when idle */
     HK_FRAME_LOG = 66,      /* with a descriptor: the reopened log file */
+    HK_FRAME_OPENED = 67,   /* u request; with a descriptor, read-only, or with none: refused */
     /* -- child → master */
     HK_FRAME_UP = 72,       /* the child serves */
-    HK_FRAME_RELOADED = 73  /* qmgr uses the new settings; s why not (empty: it does) */
+    HK_FRAME_RELOADED = 73, /* qmgr uses the new settings; s why not (empty: it does) */
+    HK_FRAME_OPEN = 74      /* u request, s path: a file of certificates or keys that the
+                             * configuration names */
 };
 
 #endif

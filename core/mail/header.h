@@ -30,7 +30,7 @@ typedef struct {
     HkSpan for_recipient; /* empty: no "for" clause */
     int64_t uid;          /* local submission: "(…, from userid N)"; below 0: not said */
     int64_t arrival_us;
-    const char *tls_line; /* extra line for TLS or NULL */
+    const char *tls_line; /* extra lines for TLS, parted by LF, or NULL */
     const char *sasl_line;
 } HkReceived;
 /* One Received header in Postfix's shape, CRLF line ends. */

@@ -140,7 +140,10 @@ append_extra_line (GString *out, const char *line)
         return;
     g_string_append_c (out, '\t');
     for (; *line != '\0'; line++)
-        g_string_append_c (out, (unsigned char) *line < 32 || *line == 127 ? '?' : *line);
+        if (*line == '\n')
+            g_string_append (out, "\r\n\t");
+        else
+            g_string_append_c (out, (unsigned char) *line < 32 || *line == 127 ? '?' : *line);
     g_string_append (out, "\r\n");
 }
 

@@ -3,6 +3,7 @@
 
 #include "ipc/frames.h"
 #include "master/master.h"
+#include "tls/parent.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -20,17 +21,36 @@ enum {
     EARLY_US = 60 * 1000000 /* an end within a minute of the start counts as early */
 };
 
+/* A file of keys or certificates, as the configuration names it: the roles that serve have no
+ * right to it any more when it changes. */
+static void
+open_for (HkChild *self, HkChannel *channel, HkSpan payload)
+{
+    HkUnpack u = hk_unpack (payload);
+    uint64_t request = hk_unpack_u64 (&u);
+    HkSpan path = hk_unpack_span (&u);
+    int fd = -1;
+    if (!u.failed && strcmp (self->role, "smtpd") == 0)
+        fd = hk_tls_parent_open (self->master->settings, path);
+    g_autoptr (GByteArray) answer = g_byte_array_new ();
+    hk_pack_u64 (answer, request);
+    hk_channel_send (channel, HK_FRAME_OPENED, hk_span (answer->data, answer->len), fd);
+    if (fd >= 0)
+        close (fd);
+}
+
 static void
 on_frame (HkChannel *channel, uint16_t type, HkSpan payload, int fd, void *data)
 {
     HkChild *self = data;
-    (void) channel;
     if (fd >= 0)
         close (fd);
     if (type == HK_FRAME_RELOADED) {
         HkUnpack unpack = hk_unpack (payload);
         g_autofree char *why = hk_span_dup (hk_unpack_span (&unpack));
         hk_master_qmgr_reloaded (self->master, why[0] == '\0' ? NULL : why);
+    } else if (type == HK_FRAME_OPEN) {
+        open_for (self, channel, payload);
     } else if (type == HK_FRAME_UP) {
         self->is_up = true;
         self->n_failed_starts = 0;
@@ -119,6 +139,12 @@ listeners_of (HkChild *self)
     return out;
 }
 
+static bool
+gets_tickets (const HkChild *self)
+{
+    return self->master->tickets_fd >= 0 && strcmp (self->role, "smtpd") == 0;
+}
+
 static GArray *
 descriptors (const HkChild *self, GPtrArray *listeners)
 {
@@ -129,6 +155,8 @@ descriptors (const HkChild *self, GPtrArray *listeners)
     }
     if (self->master->log_fd >= 0)
         g_array_append_val (out, self->master->log_fd);
+    if (gets_tickets (self))
+        g_array_append_val (out, self->master->tickets_fd);
     return out;
 }
 
@@ -150,6 +178,11 @@ environment (const HkChild *self, GPtrArray *listeners)
     if (self->master->log_fd >= 0) {
         g_autofree char *fd = g_strdup_printf ("%d", self->master->log_fd);
         env = g_environ_setenv (env, "HIKYAKU_LOG_FD", fd, TRUE);
+    }
+    env = g_environ_unsetenv (env, "HIKYAKU_TICKETS_FD");
+    if (gets_tickets (self)) {
+        g_autofree char *fd = g_strdup_printf ("%d", self->master->tickets_fd);
+        env = g_environ_setenv (env, "HIKYAKU_TICKETS_FD", fd, TRUE);
     }
     return env;
 }

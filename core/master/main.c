@@ -11,6 +11,7 @@
 #include "role/process.h"
 #include "role/users.h"
 #include "store/store.h"
+#include "tls/parent.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -231,6 +232,7 @@ run (HkMaster *self, GError **error)
     self->listeners = hk_listeners_open (self->settings, NULL, error);
     if (self->listeners == NULL)
         return false;
+    self->tickets_fd = hk_tls_parent_memory ();
     self->log_fd = hk_master_open_log (self->settings, error);
     if (*error != NULL)
         return false;
@@ -261,7 +263,7 @@ int
 main (int argc, char **argv)
 {
     g_autoptr (GError) error = NULL;
-    static HkMaster self = { .log_fd = -1 }; /* lives as long as the process */
+    static HkMaster self = { .log_fd = -1, .tickets_fd = -1 }; /* lives as long as the process */
     const char *dir = NULL;
     int option;
     while ((option = getopt (argc, argv, "c:d")) != -1) {

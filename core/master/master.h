@@ -66,6 +66,7 @@ struct HkMaster {
     GPtrArray *listeners;  /* HkListener */
     GPtrArray *children;   /* HkChild */
     int log_fd;            /* -1: no file */
+    int tickets_fd;        /* memory for the keys of TLS session tickets; -1: none */
     bool is_foreground, is_stopping;
     HkLoopTimer stop_timer;
     unsigned stop_step;

@@ -41,6 +41,17 @@ hk_process_open_stats (HkSettings *settings, const char *role)
     return hk_stats_new_private ();
 }
 
+int
+hk_process_descriptor (const char *name)
+{
+    const char *given = g_getenv (name);
+    uint64_t fd;
+    if (given == NULL || !hk_text_parse_u64 (hk_span_text (given), INT_MAX, &fd) ||
+        fd <= HK_CONTROL_FD || fcntl ((int) fd, F_SETFD, FD_CLOEXEC) < 0)
+        return -1;
+    return (int) fd;
+}
+
 HkChannel *
 hk_process_connect_master (HkLoop *loop, const HkChannelFns *fns, void *data)
 {

@@ -2,6 +2,7 @@
  *
  * master starts a role with its control channel as descriptor 3 and with
  *   HIKYAKU_LOG_FD      the open log file, when there is one
+ *   HIKYAKU_TICKETS_FD  memory that the smtpd processes share, for keys of session tickets
  *   HIKYAKU_LISTENERS   "FD=SERVICEINDEX,…"
  *   HIKYAKU_SERVICE     for each of these, one a line, which service it was for master:
  *                       "name type command" of master.cf
@@ -21,6 +22,8 @@ void hk_process_open_log (HkSettings *settings, const char *program);
 /* Counters of ROLE that `hikyaku stats` sees; private ones, and a warning, when it cannot.
  */
 HkStats *hk_process_open_stats (HkSettings *settings, const char *role);
+/* The descriptor that the variable NAME tells of, closed on exec from now on; -1: none. */
+int hk_process_descriptor (const char *name);
 /* The channel to master; NULL: started by hand. */
 HkChannel *hk_process_connect_master (HkLoop *loop, const HkChannelFns *fns, void *data);
 /* HK_CONF_ERROR_VALUE; returns false. */

@@ -28,6 +28,7 @@ fill_subject (HkSession *self, HkSpan recipient, HkAccessSubject *out,
         .is_esmtp = self->is_esmtp,
         .improper_pipelining = self->is_improper,
     };
+    hk_tls_fill_subject (self, out);
     if (tx == NULL)
         return;
     out->sender = tx->envelope.sender;

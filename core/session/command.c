@@ -48,9 +48,11 @@ static void
 say_ehlo (HkSession *self)
 {
     HkDialogue *d = self->dialogue;
-    self->ehlo_mask = (uint16_t) d->ehlo_mask;
+    bool is_encrypted = hk_session_is_encrypted (self);
+    self->ehlo_mask = (uint16_t) (d->ehlo_mask & ~(is_encrypted ? HK_EHLO_STARTTLS : 0u));
     if (d->ehlo_maps == NULL || hk_maps_is_empty (d->ehlo_maps)) {
-        hk_session_say (self, d->ehlo->str, d->ehlo->len);
+        const GString *ready = is_encrypted ? d->ehlo_tls : d->ehlo;
+        hk_session_say (self, ready->str, ready->len);
         return;
     }
     g_autoptr (GString) words = g_string_new (NULL);
@@ -294,7 +296,10 @@ run (HkSession *self, const HkCommand *command)
     case HK_VERB_QUIT:
         do_quit (self);
         break;
-    default: /* STARTTLS, AUTH, XCLIENT, XFORWARD: known words, not served here */
+    case HK_VERB_STARTTLS:
+        hk_session_starttls (self, command->argument);
+        break;
+    default: /* AUTH, XCLIENT, XFORWARD: known words, not served here */
         hk_session_refuse (self, 502, "5.5.1", "Error: command not implemented");
     }
 }
@@ -388,6 +393,8 @@ hk_session_command (HkSession *self, HkSpan line, HkSpan rest)
         return;
     }
     if (breaks_pipelining (self, command.verb, rest))
+        return;
+    if (hk_session_lacks_tls (self, command.verb))
         return;
     if (is_junk (command.verb) && self->n_junk++ >= self->dialogue->junk_limit) {
         self->n_junk = (uint16_t) self->dialogue->junk_limit;

@@ -13,9 +13,10 @@ static const int64_t pressure_delay_us = HK_SECOND;
 static const char *
 with_word (const HkSession *self)
 {
+    bool is_encrypted = hk_session_is_encrypted (self);
     if (self->tx->envelope.flags & HK_ENVELOPE_SMTPUTF8)
-        return "UTF8SMTP";
-    return self->is_esmtp ? "ESMTP" : "SMTP";
+        return is_encrypted ? "UTF8SMTPS" : "UTF8SMTP";
+    return !self->is_esmtp ? "SMTP" : is_encrypted ? "ESMTPS" : "ESMTP";
 }
 
 /* local_header_rewrite_clients. */
@@ -41,6 +42,7 @@ append_received (HkSession *self, GString *out)
 {
     const HkEnvelope *e = &self->tx->envelope;
     char id[HK_QUEUE_ID_TEXT];
+    g_autofree char *tls_lines = hk_session_tls_header (self);
     const HkReceived received = {
         .helo = self->helo != NULL ? self->helo : "unknown",
         .client_name = self->client_name,
@@ -54,6 +56,7 @@ append_received (HkSession *self, GString *out)
         .for_recipient = e->n_recipients == 1 ? e->recipients[0].address : HK_SPAN_NONE,
         .uid = -1,
         .arrival_us = e->arrival_us,
+        .tls_line = tls_lines,
     };
     if (self->tx->prepend != NULL)
         hk_string_append (out, hk_span_string (self->tx->prepend));

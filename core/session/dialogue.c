@@ -15,6 +15,7 @@ static const struct {
     {"SIZE", HK_EHLO_SIZE},
     {"VRFY", HK_EHLO_VRFY},
     {"ETRN", HK_EHLO_ETRN},
+    {"STARTTLS", HK_EHLO_STARTTLS},
     {"ENHANCEDSTATUSCODES", HK_EHLO_ENHANCED},
     {"8BITMIME", HK_EHLO_8BITMIME},
     {"DSN", HK_EHLO_DSN},
@@ -206,8 +207,13 @@ hk_dialogue_new (HkSessions *sessions, const HkDialogueOptions *options, GError 
         self->ehlo_mask &= ~HK_EHLO_VRFY;
     if (!self->smtputf8)
         self->ehlo_mask &= ~HK_EHLO_SMTPUTF8;
+    self->tls = options->tls;
+    if (!hk_tls_is_offered (self))
+        self->ehlo_mask &= ~HK_EHLO_STARTTLS;
     self->ehlo = g_string_new (NULL);
     hk_ehlo_append (self->ehlo, self, self->ehlo_mask);
+    self->ehlo_tls = g_string_new (NULL);
+    hk_ehlo_append (self->ehlo_tls, self, self->ehlo_mask & ~HK_EHLO_STARTTLS);
     return g_steal_pointer (&self);
 }
 
@@ -226,6 +232,8 @@ hk_dialogue_free (HkDialogue *self)
     g_strfreev (self->forbidden_words);
     if (self->ehlo != NULL)
         g_string_free (self->ehlo, TRUE);
+    if (self->ehlo_tls != NULL)
+        g_string_free (self->ehlo_tls, TRUE);
     g_free (self->banner);
     g_free (self->service);
     g_free (self->myhostname);

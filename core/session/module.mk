@@ -3,7 +3,9 @@ libhksession_la_SOURCES = core/session/check.c core/session/command.c core/sessi
 	core/session/content.h core/session/data.c core/session/dialogue.c core/session/params.c \
 	core/session/reply.c core/session/report.c core/session/session.c core/session/session.h \
 	core/session/session_priv.h core/session/sessions.c core/session/syntax.c \
-	core/session/syntax.h core/session/transaction.c
+	core/session/syntax.h core/session/session_tls.h core/session/tls.c \
+	core/session/tls_config.c core/session/tls_names.c core/session/tls_params.c \
+	core/session/transaction.c
 noinst_LTLIBRARIES += libhksession.la
 check_PROGRAMS += core/session/test_content core/session/test_syntax core/session/test_session
 core_session_test_content_SOURCES = core/session/test_content.c

@@ -33,7 +33,10 @@ hk_session_free (HkSession *self)
     hk_fd_watch_detach (&self->watch);
     hk_timer_disarm (&self->timer);
     hk_loop_cancel_turn_end (sessions->options.loop, &self->hook);
+    if (self->tls != NULL)
+        hk_tls_close (self->tls);
     close (self->fd);
+    g_clear_pointer (&self->tls, hk_tls_free);
     hk_session_reset (self);
     if (self->out != NULL)
         hk_sessions_give_out (sessions, self->out);
@@ -64,7 +67,7 @@ flush (HkSession *self)
     if (self->out == NULL || self->is_delayed)
         return true;
     size_t left = self->out->len - self->out_sent;
-    ssize_t n = send (self->fd, self->out->str + self->out_sent, left, MSG_NOSIGNAL);
+    ssize_t n = hk_session_write (self, self->out->str + self->out_sent, left);
     if (n < 0 && errno != EAGAIN && errno != EINTR) {
         lose (self, "lost connection");
         return false;
@@ -85,6 +88,10 @@ flush (HkSession *self)
     if (self->is_closing) {
         hk_session_free (self);
         return false;
+    }
+    if (self->phase == HK_PHASE_TLS && self->tls == NULL) {
+        hk_session_begin_tls (self);
+        return false; /* it goes on by itself */
     }
     return true;
 }
@@ -108,7 +115,7 @@ static bool
 can_read (const HkSession *self)
 {
     return !self->is_busy && !self->is_delayed && !self->is_closing && !self->is_stuck &&
-           self->phase != HK_PHASE_NAMES;
+           self->phase != HK_PHASE_NAMES && self->phase != HK_PHASE_TLS;
 }
 
 /* Between two commands: is the client still welcome? */
@@ -181,10 +188,13 @@ process (HkSession *self, HkSpan input)
         if (self->out != NULL && self->out->len > HK_SESSION_OUT_LIMIT && !self->is_stuck)
             self->is_stuck = true; /* the turn's end writes and clears it */
     }
-    if (self->is_closing)
+    /* What came in clear behind STARTTLS must not be taken for something inside TLS. */
+    if (self->is_closing || self->phase == HK_PHASE_TLS)
         input = HK_SPAN_NONE;
     keep_rest (self, input);
 }
+
+static void read_input (HkSession *self);
 
 /* The kept input, then what comes: called when nothing stands in the way any more. */
 static void
@@ -195,11 +205,19 @@ go_on (HkSession *self)
     self->rest_size = 0;
     process (self, hk_span (rest, size));
     g_free (rest);
-    if (!can_read (self) || self->watch.loop != NULL)
+    if (!can_read (self))
         return;
-    if (!hk_loop_attach (loop_of (self), &self->watch, self->fd, HK_LOOP_READ, on_event,
-                         self, NULL))
+    if (self->watch.loop == NULL && !hk_session_watch (self, HK_LOOP_READ))
         lose (self, "lost connection");
+    else if (self->tls != NULL && hk_tls_has_pending (self->tls))
+        read_input (self);
+}
+
+bool
+hk_session_watch (HkSession *self, unsigned events)
+{
+    return hk_loop_attach (loop_of (self), &self->watch, self->fd, events, on_event, self,
+                           NULL);
 }
 
 void
@@ -211,24 +229,34 @@ hk_session_resume (HkSession *self)
         go_on (self);
 }
 
-static void
-read_input (HkSession *self)
+/* One read, and the work on it; false: the session is gone, or there was nothing. */
+static bool
+read_once (HkSession *self)
 {
     uint8_t *buffer = self->dialogue->sessions->buffer;
     size_t have = self->rest_size;
 
     if (have > 0)
         memcpy (buffer, self->rest, have);
-    ssize_t n = read (self->fd, buffer + have, HK_SESSION_READ_SIZE - have);
+    ssize_t n = hk_session_read (self, buffer + have, HK_SESSION_READ_SIZE - have);
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
-        return;
+        return false;
     if (n <= 0) {
         lose (self, "lost connection");
-        return;
+        return false;
     }
     g_clear_pointer (&self->rest, g_free);
     self->rest_size = 0;
     process (self, hk_span (buffer, have + (size_t) n));
+    return true;
+}
+
+static void
+read_input (HkSession *self)
+{
+    while (read_once (self) && self->tls != NULL && can_read (self) &&
+           hk_tls_has_pending (self->tls))
+        ;
 }
 
 static void
@@ -236,6 +264,10 @@ on_event (HkFdWatch *watch, unsigned events)
 {
     HkSession *self = watch->data;
 
+    if (self->phase == HK_PHASE_TLS && self->tls != NULL) {
+        hk_session_shake (self);
+        return;
+    }
     if (self->is_stuck && (events & HK_LOOP_WRITE) && self->out != NULL) {
         self->is_stuck = false;
         if (!flush (self) || self->is_stuck)
@@ -274,7 +306,7 @@ static void
 time_out (HkSession *self)
 {
     hk_report_lost (self, "timeout");
-    if (self->is_stuck) {
+    if (self->is_stuck || self->phase == HK_PHASE_TLS) {
         self->is_closing = true;
         hk_session_free (self);
         return;
@@ -319,13 +351,27 @@ greeted (HkSession *self, HkVerdict *verdict)
         self->is_denied = true;
 }
 
-static void
-greet (HkSession *self)
+void
+hk_session_greet (HkSession *self)
 {
     self->phase = HK_PHASE_COMMAND;
     hk_session_expect_command (self);
-    hk_report_connect (self);
+    if (self->tls == NULL)
+        hk_report_connect (self);
     hk_session_check (self, HK_STAGE_CONNECT, HK_SPAN_NONE, greeted);
+}
+
+/* The client is known: greet it, or let it begin TLS first. */
+static void
+begin (HkSession *self)
+{
+    if (self->dialogue->tls != NULL && self->dialogue->tls->is_wrapper) {
+        hk_report_connect (self);
+        hk_session_wraps (self);
+        return;
+    }
+    hk_session_greet (self);
+    hk_session_resume (self);
 }
 
 static void
@@ -348,8 +394,7 @@ named (void *data, const char *name, const char *reverse, bool is_temporary)
                         "hostname %s does not resolve to address %s%s", reverse,
                         self->client_address,
                         is_temporary ? ": Temporary failure in name resolution" : "");
-    greet (self);
-    hk_session_resume (self);
+    begin (self);
 }
 
 static void
@@ -427,8 +472,7 @@ hk_session_start (HkDialogue *dialogue, int fd, const HkAddress *peer,
     }
     if (peer != NULL)
         set_names (self, NULL, NULL, 5);
-    greet (self);
-    hk_session_resume (self);
+    begin (self);
 }
 
 void

@@ -27,6 +27,7 @@
 #include "intake/intake.h"
 #include "net/address.h"
 #include "net/dns.h"
+#include "session/session_tls.h"
 
 extern const HkConfSpec hk_session_params[];
 
@@ -49,6 +50,7 @@ typedef struct {
     /* Draining and the last session is gone. */
     void (*drained) (void *data);
     void *data;
+    HkOpenFilesFn open_files; /* NULL: nobody opens what this process may not */
 } HkSessionsOptions;
 
 HkSessions *hk_sessions_new (const HkSessionsOptions *options);
@@ -68,6 +70,7 @@ typedef struct {
     HkPlugins *plugins;  /* borrowed, as the next two */
     HkAccess *access;
     HkIntake *intake;
+    HkSessionTls *tls; /* borrowed, as those above; NULL: none */
 } HkDialogueOptions;
 HkDialogue *hk_dialogue_new (HkSessions *sessions, const HkDialogueOptions *options,
                              GError **error);

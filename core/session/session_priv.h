@@ -15,6 +15,7 @@ typedef struct HkSession HkSession;
 
 typedef enum {
     HK_PHASE_NAMES,   /* waiting for the resolver; not greeted yet */
+    HK_PHASE_TLS,     /* handshake, or the reply before it */
     HK_PHASE_COMMAND, /* reads a command line */
     HK_PHASE_DATA,    /* reads content up to the lone dot */
     HK_PHASE_CHUNK,   /* reads a BDAT chunk into the message */
@@ -46,6 +47,8 @@ struct HkDialogue {
     HkMaps *ehlo_maps, *rewrite_maps;
     char **noop_commands, **forbidden_words;
     bool rewrite_inet_interfaces, rewrite_mynetworks;
+    HkSessionTls *tls; /* borrowed; NULL: none */
+    GString *ehlo_tls; /* as ehlo, inside TLS */
 };
 
 enum { /* EHLO keywords */
@@ -57,7 +60,8 @@ enum { /* EHLO keywords */
        HK_EHLO_8BITMIME = 1 << 5,
        HK_EHLO_DSN = 1 << 6,
        HK_EHLO_SMTPUTF8 = 1 << 7,
-       HK_EHLO_CHUNKING = 1 << 8
+       HK_EHLO_CHUNKING = 1 << 8,
+       HK_EHLO_STARTTLS = 1 << 9
 };
 /* Keywords of LIST as a mask; "silent-discard" sets *OUT_SILENT. */
 unsigned hk_ehlo_parse_mask (HkSpan list, bool *out_silent);
@@ -129,6 +133,7 @@ struct HkSession {
     char *helo, *client_name, *client_reverse;
     char client_address[64], server_address[64];
     uint32_t n_good[HK_N_COUNTED], n_all[HK_N_COUNTED];
+    HkTls *tls; /* NULL: in clear */
 };
 
 /* ---- session.c: bytes and time */
@@ -140,6 +145,9 @@ void hk_session_expect_command (HkSession *self);
 int64_t hk_session_now (const HkSession *self);
 void hk_session_drain (HkSession *self);
 void hk_session_free (HkSession *self); /* says nothing to the peer */
+
+void hk_session_greet (HkSession *self); /* log the client, check, banner */
+bool hk_session_watch (HkSession *self, unsigned events); /* attach; false: cannot */
 
 /* ---- reply.c */
 void hk_session_reply (HkSession *self, int code, const char *dsn, const char *format, ...)
@@ -192,6 +200,42 @@ void hk_report_reject (HkSession *self, HkStage stage, const char *status, HkSpa
 void hk_report_text (HkSession *self, int level, const char *format, ...)
     G_GNUC_PRINTF (3, 4);
 void hk_report_append_client (GString *out, const HkSession *self); /* name[address] */
+
+/* ---- tls_config.c */
+struct HkSessionTls {
+    HkTlsContext *context; /* NULL: cannot be used */
+    HkMaps *names;         /* tls_server_sni_maps; NULL: none */
+    char *service;
+    enum { HK_TLS_LEVEL_NONE, HK_TLS_LEVEL_MAY, HK_TLS_LEVEL_ENCRYPT } level;
+    bool is_wrapper, requires_certificate, has_header, is_auth_only;
+    bool is_waiting; /* for files that somebody else opens */
+    int log_level;
+    int64_t timeout_us;
+    int64_t looked_us; /* when the files were looked at last */
+};
+bool hk_tls_is_offered (const HkDialogue *dialogue); /* by STARTTLS */
+/* Have the files of certificates changed?  At most once a second. */
+void hk_tls_look_at_files (HkSession *session);
+
+/* ---- tls_names.c */
+void hk_tls_on_name (HkTls *tls, const char *name, void *data);
+
+/* ---- tls.c */
+bool hk_session_is_encrypted (const HkSession *self);
+bool hk_session_may_auth (const HkSession *self); /* smtpd_tls_auth_only */
+/* VERB may not come in clear: refused; true. */
+bool hk_session_lacks_tls (HkSession *self, HkVerb verb);
+void hk_session_starttls (HkSession *self, HkSpan argument);
+void hk_session_begin_tls (HkSession *self); /* may free */
+/* Wrapper mode: the handshake comes before the greeting; true, and SELF may be gone. */
+bool hk_session_wraps (HkSession *self);
+void hk_session_shake (HkSession *self); /* go on with the handshake; may free */
+/* As read(2) and write(2), inside TLS or not. */
+ssize_t hk_session_read (HkSession *self, void *buffer, size_t size);
+ssize_t hk_session_write (HkSession *self, const void *data, size_t size);
+void hk_tls_fill_subject (const HkSession *self, HkAccessSubject *out);
+/* Lines for the Received header, or NULL; g_free it. */
+char *hk_session_tls_header (const HkSession *self);
 
 /* ---- sessions.c */
 HkTransaction *hk_transaction_new (HkSessions *sessions);

@@ -33,6 +33,7 @@ typedef struct {
     HkRouter *router;
     HkAccess *access;
     HkIntake *intake;
+    HkSessionTls *tls;
     HkDialogue *dialogue;
 } Service;
 
@@ -51,6 +52,8 @@ typedef struct {
     GPtrArray *services; /* Service */
     Service *pickup_service;
     HkPickup *pickup;
+    HkTlsTickets *tickets;
+    HkReopener *reopener;
     HkChannel *control; /* NULL: started by hand */
     bool is_verbose, is_draining, sessions_done, pickup_done;
 } Process;
@@ -105,6 +108,7 @@ service_free (void *data)
     Service *service = data;
     if (service->dialogue != NULL)
         hk_dialogue_free (service->dialogue);
+    hk_session_tls_free (service->tls);
     if (service->intake != NULL)
         hk_intake_free (service->intake);
     if (service->access != NULL)
@@ -175,6 +179,10 @@ open_service (Process *self, HkSettings *view, size_t index, bool has_access,
         service_free (service);
         return NULL;
     }
+    if (has_access)
+        service->tls = hk_session_tls_new (
+            self->plugins, view, hk_settings_service (self->settings, index)->name,
+            self->tickets, log_complaint, NULL);
     return service;
 }
 
@@ -261,6 +269,7 @@ open_dialogues (Process *self, GError **error)
             .plugins = self->plugins,
             .access = service->access,
             .intake = service->intake,
+            .tls = service->tls,
         };
         service->dialogue = hk_dialogue_new (self->sessions, &options, error);
         if (service->dialogue == NULL) {
@@ -296,6 +305,8 @@ open_plugins (Process *self, GError **error)
         return false;
     hk_plugins_set_dns (self->plugins, ask_resolver, self->resolver);
     self->services = g_ptr_array_new_with_free_func (service_free);
+    self->tickets = hk_tls_tickets_new (hk_process_descriptor ("HIKYAKU_TICKETS_FD"));
+    self->reopener = hk_reopener_new ();
     return foreach_listener (self, open_listener_service, error) &&
            open_pickup_service (self, error);
 }
@@ -314,6 +325,14 @@ on_flush_site (HkSpan site, void *data)
 {
     Process *self = data;
     return hk_announcer_flush_site (self->announcer, site);
+}
+
+static bool
+on_open_files (const char *const *paths, void (*done) (const int *fds, void *done_data),
+               void *done_data, void *data)
+{
+    Process *self = data;
+    return hk_reopener_ask (self->reopener, paths, done, done_data);
 }
 
 static void
@@ -376,7 +395,10 @@ static void
 on_control (HkChannel *channel, uint16_t type, HkSpan payload, int fd, void *data)
 {
     (void) channel;
-    (void) payload;
+    if (type == HK_FRAME_OPENED) {
+        hk_reopener_opened (((Process *) data)->reopener, payload, fd);
+        return;
+    }
     if (type == HK_FRAME_LOG && fd >= 0) {
         hk_log_reopen (fd);
         return;
@@ -391,6 +413,7 @@ static void
 on_control_closed (HkChannel *channel, void *data)
 {
     Process *self = data;
+    hk_reopener_connect (self->reopener, NULL);
     hk_channel_close (channel);
     self->control = NULL;
     drain (self);
@@ -403,6 +426,7 @@ connect_master (Process *self)
     self->control = hk_process_connect_master (self->loop, &fns, self);
     if (self->control == NULL)
         return;
+    hk_reopener_connect (self->reopener, self->control);
     hk_channel_send (self->control, HK_FRAME_UP, HK_SPAN_NONE, -1);
 }
 
@@ -454,6 +478,7 @@ open_sessions (Process *self, GError **error)
         .flush_site = on_flush_site,
         .drained = on_sessions_drained,
         .data = self,
+        .open_files = on_open_files,
     };
     self->sessions = hk_sessions_new (&options);
     if (!open_dialogues (self, error))
@@ -511,9 +536,11 @@ stop (Process *self)
     hk_announcer_free (self->announcer);
     if (self->control != NULL)
         hk_channel_close (self->control);
+    hk_reopener_free (self->reopener);
     hk_router_serve (NULL, self->plugins);
     g_ptr_array_unref (self->services);
     service_free (self->pickup_service);
+    hk_tls_tickets_free (self->tickets);
     hk_events_free (self->events);
     hk_log_flush ();
     hk_resolver_free (self->resolver);

@@ -46,6 +46,20 @@ void hk_pickup_free (HkPickup *self);
 /* Take nothing new; IDLE is called, from the loop, when nothing is under way. */
 void hk_pickup_drain (HkPickup *self, void (*idle) (void *data), void *data);
 
+/* ---- reopen.c: files that only master may open ------------------------------------------
+ */
+
+typedef struct HkReopener HkReopener;
+HkReopener *hk_reopener_new (void);
+void hk_reopener_free (HkReopener *self); /* what was asked for is not answered */
+/* CONTROL: the channel to master (borrowed); NULL: gone, what is open ends with -1. */
+void hk_reopener_connect (HkReopener *self, HkChannel *control);
+/* Master opens PATHS; then DONE, with one descriptor each (borrowed; -1: could not). */
+bool hk_reopener_ask (HkReopener *self, const char *const *paths,
+                      void (*done) (const int *fds, void *data), void *data);
+/* HK_FRAME_OPENED with FD (taken). */
+void hk_reopener_opened (HkReopener *self, HkSpan payload, int fd);
+
 /* ---- sandbox.c --------------------------------------------------------------------------
  */
 

@@ -237,8 +237,17 @@ enum {
     HK_PROP_TLS_VERSION = 50,      /* session: absent while it is not encrypted */
     HK_PROP_IMPROPER_PIPELINING = 51, /* restriction: int: 1 when the client sent ahead of
                                        * the replies that it had to wait for */
-    HK_PROP_CLIENT_NAME_STATUS = 52 /* restriction: int: 0 verified, 4 lookup failed for now,
-                                     * 5 no name or not verified */
+    HK_PROP_CLIENT_NAME_STATUS = 52, /* restriction: int: 0 verified, 4 lookup failed for now,
+                                      * 5 no name or not verified */
+    HK_PROP_TLS_CIPHER = 60,         /* restriction: these are absent without TLS_VERSION */
+    HK_PROP_TLS_BITS = 61,           /* int: strength of the cipher */
+    HK_PROP_TLS_SERVER_NAME = 62,    /* asked for by the client, and known here */
+    HK_PROP_TLS_RESUMED = 63,        /* int: 1 when an earlier session was resumed */
+    HK_PROP_TLS_TRUSTED = 64,        /* int: of the client's certificate; absent: none */
+    HK_PROP_TLS_SUBJECT = 65,        /* common name of the client's certificate */
+    HK_PROP_TLS_ISSUER = 66,         /* ... of its issuer */
+    HK_PROP_TLS_FINGERPRINT = 67,    /* "AA:BB:…", by smtpd_tls_fingerprint_digest */
+    HK_PROP_TLS_KEY_FINGERPRINT = 68 /* ... of the public key in it */
 };
 
 enum { /* HK_PROP_CONTENT_FLAGS */
