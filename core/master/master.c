@@ -126,6 +126,7 @@ n_running (HkMaster *self)
 void
 hk_master_child_ended (HkMaster *self, HkChild *child)
 {
+    bool is_given_up = false;
     if (self->awaits_qmgr && strcmp (child->role, "qmgr") == 0)
         give_up_reload (self, "qmgr ended while it read the new configuration");
     if (child->is_new) {
@@ -135,10 +136,10 @@ hk_master_child_ended (HkMaster *self, HkChild *child)
     if (!self->was_up && !self->is_stopping && !child->on_demand && !child->is_draining) {
         hk_log (HK_LOG_ERROR, "%s did not come up: the start is given up", child->name);
         self->exit_status = EX_UNAVAILABLE;
-        child->restarts = false;
-        hk_master_stop (self, HK_SECOND);
+        is_given_up = true;
+        hk_master_stop (self, HK_SECOND); /* forgets children that do not run */
     }
-    if (child->restarts) {
+    if (!is_given_up && child->restarts) {
         HkListener *l = listener_of (self, child->service);
         if (l != NULL)
             hk_child_await_demand (child, l->fd);

@@ -141,8 +141,10 @@ hk_tls_is_offered (const HkDialogue *dialogue)
  */
 
 static void
-say_reloaded (HkSessionTls *self, HkTlsFreshness outcome, const GError *error)
+reload (HkSessionTls *self, const int *fds)
 {
+    g_autoptr (GError) error = NULL;
+    HkTlsFreshness outcome = hk_tls_context_reload (self->context, fds, &error);
     if (outcome == HK_TLS_CHANGED)
         hk_log (HK_LOG_INFO, "service %s: new certificates are in use", self->service);
     else if (error != NULL)
@@ -154,14 +156,13 @@ static void
 opened (const int *fds, void *data)
 {
     HkSessionTls *self = data;
-    g_autoptr (GError) error = NULL;
     bool is_whole = true;
     self->is_waiting = false;
     for (size_t i = 0; hk_tls_context_files (self->context)[i] != NULL; i++)
         is_whole = is_whole && fds[i] >= 0;
     /* One is not there: it is being replaced. */
     if (is_whole)
-        say_reloaded (self, hk_tls_context_reload (self->context, fds, &error), error);
+        reload (self, fds);
 }
 
 void
@@ -170,12 +171,11 @@ hk_tls_look_at_files (HkSession *session)
     HkSessionTls *self = session->dialogue->tls;
     const HkSessionsOptions *o = &session->dialogue->sessions->options;
     int64_t now = hk_session_now (session);
-    g_autoptr (GError) error = NULL;
     if (self->is_waiting || now < self->looked_us + look_every_us)
         return;
     switch (hk_tls_context_look (self->context)) {
     case HK_TLS_CHANGED:
-        say_reloaded (self, hk_tls_context_reload (self->context, NULL, &error), error);
+        reload (self, NULL);
         break;
     case HK_TLS_DENIED:
         if (now < self->looked_us + ask_every_us)

@@ -4,6 +4,7 @@
 #include "tls/tls_priv.h"
 
 #include <errno.h>
+#include <sys/socket.h>
 
 enum {
     MAX_HANDSHAKE = 65536,  /* of one message: a chain of certificates is the longest */
@@ -46,24 +47,24 @@ asked_name (gnutls_session_t session)
     return hk_tls_name_is_valid (span) ? hk_span_dup_lower (span) : NULL;
 }
 
-/* The client has said hello; no certificate was chosen yet. */
+/* The client has said hello; no certificate was chosen yet.  When the answer has to be waited
+ * for, GnuTLS chooses the certificate all the same before it returns: that session is thrown
+ * away, and a new one reads the same hello.  Nothing was sent until then. */
 static int
 on_hello (gnutls_session_t session)
 {
     HkTls *self = gnutls_session_get_ptr (session);
-    if (!self->has_asked) {
-        self->has_asked = true;
-        self->name = asked_name (session);
-        if (self->name != NULL) {
-            self->is_asking = true;
-            self->on_name (self, self->name, self->data);
-        }
-    }
-    if (self->is_asking)
-        return GNUTLS_E_AGAIN;
-    if (self->chain != NULL)
-        gnutls_credentials_set (session, GNUTLS_CRD_CERTIFICATE, self->chain->certificates);
-    return 0;
+    if (self->has_asked)
+        return 0;
+    self->has_asked = true;
+    self->name = asked_name (session);
+    if (self->name == NULL)
+        return 0;
+    self->is_asking = self->is_inside = true;
+    self->on_name (self, self->name, self->data);
+    self->is_inside = false;
+    self->is_stale = self->is_asking;
+    return self->is_asking ? GNUTLS_E_AGAIN : 0;
 }
 
 bool
@@ -73,7 +74,46 @@ hk_tls_chain (HkTls *self, HkSpan pem, GError **error)
     if (pem.size == 0)
         return true;
     self->chain = hk_tls_credentials_from_pem (&self->context->material, pem, error);
+    if (self->chain != NULL && self->is_inside)
+        gnutls_credentials_set (self->session, GNUTLS_CRD_CERTIFICATE,
+                                self->chain->certificates);
     return self->chain != NULL;
+}
+
+/* Reads for GnuTLS, and keeps what it reads as long as it may be wanted again. */
+static ssize_t
+pull (gnutls_transport_ptr_t ptr, void *buffer, size_t size)
+{
+    HkTls *self = ptr;
+    if (self->hello != NULL && self->hello_read < self->hello->len) {
+        size = MIN (size, self->hello->len - self->hello_read);
+        memcpy (buffer, self->hello->data + self->hello_read, size);
+        self->hello_read += size;
+        return (ssize_t) size;
+    }
+    ssize_t n = recv (self->fd, buffer, size, 0);
+    if (n > 0 && self->hello != NULL && !self->has_asked &&
+        self->hello->len < 2 * MAX_HANDSHAKE) {
+        g_byte_array_append (self->hello, buffer, (guint) n);
+        self->hello_read = self->hello->len;
+    }
+    return n;
+}
+
+/* Nobody waits here. */
+static int
+pull_timeout (gnutls_transport_ptr_t ptr, unsigned ms)
+{
+    (void) ptr;
+    (void) ms;
+    return 1;
+}
+
+static void
+forget_hello (HkTls *self)
+{
+    if (self->hello != NULL)
+        g_byte_array_unref (g_steal_pointer (&self->hello));
 }
 
 /* ---- life --------------------------------------------------------------------------------- */
@@ -105,6 +145,33 @@ set_alpn (HkTls *self)
         gnutls_alpn_set_protocols (self->session, list, names->len, GNUTLS_ALPN_MANDATORY);
 }
 
+static void
+open_session (HkTls *self)
+{
+    HkTlsContext *context = self->context;
+    HkTlsCredentials *shown = self->chain != NULL ? self->chain : self->credentials;
+    if (gnutls_init (&self->session, GNUTLS_SERVER | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL |
+                                         GNUTLS_NO_AUTO_SEND_TICKET) < 0)
+        g_error ("GnuTLS has no memory");
+    gnutls_session_set_ptr (self->session, self);
+    gnutls_priority_set (self->session, context->priority);
+    gnutls_credentials_set (self->session, GNUTLS_CRD_CERTIFICATE,
+                            shown->certificates);
+    gnutls_credentials_set (self->session, GNUTLS_CRD_ANON, self->credentials->anonymous);
+    gnutls_certificate_server_set_request (
+        self->session, context->material.is_asking ? GNUTLS_CERT_REQUEST : GNUTLS_CERT_IGNORE);
+    gnutls_handshake_set_max_packet_length (self->session, MAX_HANDSHAKE);
+    gnutls_transport_set_int (self->session, self->fd);
+    if (self->on_name != NULL) {
+        gnutls_transport_set_ptr2 (self->session, self, GINT_TO_POINTER (self->fd));
+        gnutls_transport_set_pull_function (self->session, pull);
+        gnutls_transport_set_pull_timeout_function (self->session, pull_timeout);
+        gnutls_handshake_set_post_client_hello_function (self->session, on_hello);
+    }
+    enable_tickets (self);
+    set_alpn (self);
+}
+
 HkTls *
 hk_tls_accept (HkTlsContext *context, int fd, HkTlsNameFn on_name, void *data)
 {
@@ -114,23 +181,20 @@ hk_tls_accept (HkTlsContext *context, int fd, HkTlsNameFn on_name, void *data)
     self->fd = fd;
     self->on_name = on_name;
     self->data = data;
-    if (gnutls_init (&self->session, GNUTLS_SERVER | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL |
-                                         GNUTLS_NO_AUTO_SEND_TICKET) < 0)
-        g_error ("GnuTLS has no memory");
-    gnutls_session_set_ptr (self->session, self);
-    gnutls_priority_set (self->session, context->priority);
-    gnutls_credentials_set (self->session, GNUTLS_CRD_CERTIFICATE,
-                            self->credentials->certificates);
-    gnutls_credentials_set (self->session, GNUTLS_CRD_ANON, self->credentials->anonymous);
-    gnutls_certificate_server_set_request (
-        self->session, context->material.is_asking ? GNUTLS_CERT_REQUEST : GNUTLS_CERT_IGNORE);
-    gnutls_handshake_set_max_packet_length (self->session, MAX_HANDSHAKE);
-    gnutls_transport_set_int (self->session, fd);
     if (on_name != NULL)
-        gnutls_handshake_set_post_client_hello_function (self->session, on_hello);
-    enable_tickets (self);
-    set_alpn (self);
+        self->hello = g_byte_array_new ();
+    open_session (self);
     return self;
+}
+
+/* The answer has come: the same hello again, with the right certificate. */
+static void
+begin_anew (HkTls *self)
+{
+    gnutls_deinit (self->session);
+    self->is_stale = false;
+    self->hello_read = 0;
+    open_session (self);
 }
 
 void
@@ -142,6 +206,7 @@ hk_tls_free (HkTls *self)
     hk_tls_credentials_unref (self->chain);
     hk_tls_credentials_unref (self->credentials);
     hk_tls_context_unref (self->context);
+    forget_hello (self);
     g_free (self->name);
     g_free (self->texts);
     g_free (self);
@@ -178,6 +243,7 @@ static void
 finish (HkTls *self)
 {
     self->is_up = true;
+    forget_hello (self);
     if (self->context->tickets != NULL &&
         gnutls_protocol_get_version (self->session) == GNUTLS_TLS1_3)
         gnutls_session_ticket_send (self->session, N_TICKETS, 0);
@@ -192,6 +258,8 @@ hk_tls_handshake (HkTls *self, GString *out_reason)
     do {
         if (self->is_asking)
             return HK_TLS_WAIT;
+        if (self->is_stale)
+            begin_anew (self);
         code = gnutls_handshake (self->session);
     } while (code == GNUTLS_E_INTERRUPTED ||
              (code < 0 && code != GNUTLS_E_AGAIN && !gnutls_error_is_fatal (code) &&

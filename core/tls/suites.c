@@ -204,7 +204,6 @@ typedef struct {
 static const Word words[] = {
     {"ALL", ANY_KX, SECRET, ANY_MAC, ANY_V},
     {"COMPLEMENTOFALL", ANY_KX, B (ENC_NULL), ANY_MAC, ANY_V},
-    {"COMPLEMENTOFDEFAULT", ANON, SECRET, ANY_MAC, ANY_V},
     {"HIGH", ANY_KX, SECRET, ANY_MAC, ANY_V},
     /* Nothing of these grades is left in either library, as they are built nowadays. */
     {"MEDIUM", 0, 0, 0, 0}, {"LOW", 0, 0, 0, 0}, {"EXPORT", 0, 0, 0, 0}, {"EXP", 0, 0, 0, 0},
@@ -263,6 +262,12 @@ static const Word words[] = {
 };
 /* clang-format on */
 
+static bool
+is_outside_default (const HkTlsSuite *s)
+{
+    return hk_tls_kx_is_anonymous (s->kx) || B (s->enc) & (CAMELLIA | AESCCM);
+}
+
 /* Narrow MATCH to what WORD stands for; false: nobody knows it. */
 static bool
 narrow (HkSpan word, bool match[HK_TLS_MAX_SUITES])
@@ -270,10 +275,12 @@ narrow (HkSpan word, bool match[HK_TLS_MAX_SUITES])
     const Word *known = NULL;
     for (size_t i = 0; i < G_N_ELEMENTS (words) && known == NULL; i++)
         known = hk_span_is (word, words[i].word) ? &words[i] : NULL;
-    bool is_known = known != NULL;
+    bool is_complement = hk_span_is (word, "COMPLEMENTOFDEFAULT");
+    bool is_known = known != NULL || is_complement;
     for (size_t i = 0; i < hk_tls_n_suites; i++) {
         const HkTlsSuite *s = &hk_tls_suites[i];
-        bool is_one = known == NULL
+        bool is_one = is_complement ? s->enc != ENC_NULL && is_outside_default (s)
+                      : known == NULL
                           ? hk_span_is (word, s->name)
                           : (known->kx & B (s->kx)) && (known->enc & B (s->enc)) &&
                                 (known->mac & B (s->mac)) && (known->version & B (s->version));
@@ -356,13 +363,13 @@ sort_by_strength (Work *self)
 static void
 apply_default (Work *self)
 {
-    bool all[HK_TLS_MAX_SUITES], anonymous[HK_TLS_MAX_SUITES];
+    bool all[HK_TLS_MAX_SUITES], outside[HK_TLS_MAX_SUITES];
     for (size_t i = 0; i < hk_tls_n_suites; i++) {
         all[i] = hk_tls_suites[i].enc != ENC_NULL;
-        anonymous[i] = hk_tls_kx_is_anonymous (hk_tls_suites[i].kx);
+        outside[i] = is_outside_default (&hk_tls_suites[i]);
     }
     apply (self, ' ', all);
-    apply (self, '!', anonymous);
+    apply (self, '!', outside);
 }
 
 static bool

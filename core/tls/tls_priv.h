@@ -134,8 +134,10 @@ struct HkTls {
     HkTlsNameFn on_name;
     void *data;
     char *name;
+    GByteArray *hello; /* what came before the name was known; or NULL */
+    size_t hello_read; /* of it, by a session that began anew */
     int fd;
-    bool is_asking, has_asked, is_up, is_broken;
+    bool is_asking, has_asked, is_inside, is_stale, is_up, is_broken;
     uint8_t n_renegotiations;
     HkTlsInfo info;
     char *texts; /* those of info */
