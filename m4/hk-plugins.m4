@@ -11,7 +11,8 @@ AC_ARG_WITH([builtin-plugins],
     [plugins that are linked into the programs instead of being loaded @<:@none@:>@])],
   [], [with_builtin_plugins=])
 hk_minimal="event_log_text lookup_cidr lookup_inline lookup_static lookup_texthash \
-restriction_access restriction_basic transport_discard transport_error transport_local \
+restriction_basic restriction_client restriction_helo restriction_recipient \
+restriction_sender transport_discard transport_error transport_local \
 transport_smtp transport_virtual"
 hk_wanted=`echo ",$with_plugins," | tr '-' '!'`
 hk_builtin=",$with_builtin_plugins,"

@@ -58,7 +58,9 @@ hk_verdict_init (HkVerdict *self)
 void
 hk_verdict_reset (HkVerdict *self)
 {
+    g_clear_pointer (&self->suspended, hk_access_run_free);
     self->what = HK_VERDICT_PASS;
+    self->sleep_s = 0;
     self->code = 0;
     self->dsn[0] = '\0';
     self->hold = false;
@@ -74,6 +76,7 @@ hk_verdict_reset (HkVerdict *self)
 void
 hk_verdict_clear (HkVerdict *self)
 {
+    g_clear_pointer (&self->suspended, hk_access_run_free);
     g_string_free (self->text, TRUE);
     g_string_free (self->hold_reason, TRUE);
     g_string_free (self->filter, TRUE);
@@ -157,7 +160,19 @@ named_list_may_block (const HkAccess *self)
     for (size_t i = 0; i < HK_N_NAMED_LISTS; i++)
         if (hk_match_list_may_block (self->named[i].list))
             return true;
-    return false;
+    return self->permit_log != NULL && hk_match_list_may_block (self->permit_log);
+}
+
+static bool
+open_permit_log (HkAccess *self, GError **error)
+{
+    static const char parameter[] = "smtpd_log_access_permit_actions";
+    const char *text = hk_settings_get (self->settings, parameter);
+    if (hk_span_strip (hk_span_text (text)).size == 0)
+        return true;
+    self->permit_log = hk_match_list_open (self->plugins, self->settings, parameter, text,
+                                           HK_MATCH_STRINGS, error);
+    return self->permit_log != NULL;
 }
 
 static void
@@ -190,7 +205,7 @@ hk_access_new (HkPlugins *plugins, HkSettings *view, HkRouter *router, HkComplai
                                           (GDestroyNotify) hk_plan_free);
     g_mutex_init (&self->lock);
     read_settings (self);
-    if (!open_named_lists (self, error)) {
+    if (!open_named_lists (self, error) || !open_permit_log (self, error)) {
         hk_access_free (self);
         return NULL;
     }
@@ -216,6 +231,8 @@ hk_access_free (HkAccess *self)
     for (size_t i = 0; i < HK_N_NAMED_LISTS; i++)
         if (self->named[i].list != NULL)
             hk_match_list_free (self->named[i].list);
+    if (self->permit_log != NULL)
+        hk_match_list_free (self->permit_log);
     g_hash_table_unref (self->values);
     g_hash_table_unref (self->classes);
     g_mutex_clear (&self->lock);

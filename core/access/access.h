@@ -41,6 +41,7 @@ typedef struct HkAccessSubject {
         tls_key_fingerprint;
     unsigned tls_bits;
     bool tls_is_resumed, tls_has_certificate, tls_is_trusted;
+    HkSpan etrn_domain;       /* HK_STAGE_ETRN */
 } HkAccessSubject;
 
 /* hk_access_may_block, for these addresses: a table of known local users that blocks is no
@@ -50,7 +51,13 @@ bool hk_access_may_block_for (const HkAccess *self, HkStage stage,
 
 /* What came out. */
 typedef struct HkVerdict {
-    enum { HK_VERDICT_PASS, HK_VERDICT_REJECT, HK_VERDICT_DISCARD, HK_VERDICT_DISCONNECT } what;
+    enum {
+        HK_VERDICT_PASS,
+        HK_VERDICT_REJECT,
+        HK_VERDICT_DISCARD,
+        HK_VERDICT_DISCONNECT,
+        HK_VERDICT_SLEEP /* not decided yet: hk_access_resume after sleep_s seconds */
+    } what;
     int code;
     char dsn[12];
     GString *text;          /* reply text, without code and dsn */
@@ -60,6 +67,8 @@ typedef struct HkVerdict {
     GString *filter, *redirect; /* "" none */
     GPtrArray *prepend, *bcc;   /* char * */
     GPtrArray *log;         /* lines of warn/info/hold/discard…: "STATUS\tTEXT", for events */
+    unsigned sleep_s;
+    struct HkAccessRun *suspended; /* HK_VERDICT_SLEEP: where it goes on; owned */
 } HkVerdict;
 void hk_verdict_init (HkVerdict *self);
 void hk_verdict_reset (HkVerdict *self);
@@ -73,5 +82,8 @@ bool hk_access_complain (const HkAccess *self, HkComplaintFn fn, void *data);
  * relay, recipient lists).  Loop when nothing may block, else worker.  OUT is reset first. */
 void hk_access_run (HkAccess *self, HkStage stage, const HkAccessSubject *subject,
                     HkVerdict *out);
+/* Go on behind the `sleep` at which OUT was left; SUBJECT is filled anew.  OUT may have been
+ * moved in memory meanwhile; what was gathered in it is kept.  Threads as hk_access_run. */
+void hk_access_resume (HkAccess *self, const HkAccessSubject *subject, HkVerdict *out);
 
 #endif

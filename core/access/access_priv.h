@@ -9,15 +9,37 @@ typedef enum {
     HK_STEP_CLASS,           /* a list of smtpd_restriction_classes */
     HK_STEP_DEFER_IF_PERMIT, /* the words themselves */
     HK_STEP_DEFER_IF_REJECT,
+    HK_STEP_SLEEP,
     HK_STEP_UNKNOWN,    /* 451 4.3.5 */
     HK_STEP_UNAVAILABLE /* 451 4.3.0: did not open, may do so later */
 } HkStepKind;
+
+/* Whose name stands in front of a reply. */
+typedef enum {
+    HK_ABOUT_CLIENT,
+    HK_ABOUT_REVERSE_CLIENT,
+    HK_ABOUT_HELO,
+    HK_ABOUT_SENDER,
+    HK_ABOUT_RECIPIENT,
+    HK_ABOUT_SASL,
+    HK_ABOUT_ETRN,
+    HK_ABOUT_DATA,
+    HK_ABOUT_END_OF_DATA
+} HkAbout;
+typedef struct {
+    HkAbout about;
+    const char *class; /* "Recipient address" */
+} HkReplyKind;
 
 typedef struct HkPlan HkPlan;
 typedef struct {
     HkStepKind kind;
     bool is_warning; /* after warn_if_reject */
     char *word;      /* as written, for logs */
+    char *argument;  /* what stood behind it, for logs; NULL: nothing */
+    const char *advice; /* of an outdated word: what to write instead */
+    unsigned seconds;   /* HK_STEP_SLEEP */
+    const HkReplyKind *about; /* of what its replies speak; NULL: of what the list does */
     HkInstance *instance;
     const HkRestrictionClass *class;
     HkPlan *plan; /* HK_STEP_CLASS; borrowed */
@@ -27,7 +49,9 @@ typedef struct {
 struct HkPlan {
     char *name; /* the parameter, or the table value it was made from */
     GArray *steps;
-    bool may_block, guards_relay, is_open; /* is_open: being compiled */
+    bool may_block, guards_relay;
+    bool is_open;  /* being compiled */
+    bool is_ended; /* by permit, reject or defer */
 };
 
 enum {
@@ -61,6 +85,7 @@ struct HkAccess {
     int values_may_block; /* atomic: one of them does */
     HkNamedList named[HK_N_NAMED_LISTS];
     bool is_delayed, relay_is_first, checks_recipient, checks_sender, blocks_by_class;
+    HkMatchList *permit_log; /* smtpd_log_access_permit_actions; NULL: none */
     bool takes_unknown; /* no_unknown_recipient_checks: every address counts as known */
     int reject_code, defer_code; /* access_map_* */
 };
@@ -73,8 +98,16 @@ typedef struct {
     GString *text;
 } HkPostponed;
 
-/* One run of the lists of one stage. */
+/* Where a run stands in a list, while it sleeps in this or in a list inside. */
 typedef struct {
+    const HkPlan *plan;
+    guint next; /* step to go on with */
+    bool is_warning;
+} HkRunFrame;
+#define HK_N_RUN_FRAMES 8
+
+/* One run of the lists of one stage. */
+typedef struct HkAccessRun {
     HkAccess *access;
     const HkAccessSubject *subject;
     HkVerdict *out;
@@ -85,7 +118,13 @@ typedef struct {
     bool is_warning;
     bool is_refused;      /* OUT holds the refusal already */
     bool recipient_known; /* a step has looked it up */
-    unsigned depth;       /* lists inside lists */
+    bool permit_is_logged;
+    unsigned depth;       /* lists inside table values: none of these can be left and come
+                           * back to */
+    unsigned level;       /* lists inside lists */
+    size_t at_list;       /* of hk_access_lists_of */
+    unsigned n_frames;    /* asleep: HkRunFrame in use */
+    HkRunFrame frames[HK_N_RUN_FRAMES];
     HkPostponed if_permit, if_reject;
     GString *client, *reply_subject, *reason; /* lent to plugins */
 } HkAccessRun;
@@ -99,12 +138,29 @@ void hk_plan_free (HkPlan *self);
 /* The plan of a table value, made when first met; NULL when there are too many. */
 HkPlan *hk_access_value_plan (HkAccess *self, HkSpan value, int list);
 
+/* ---- words.c: what is known of words without opening them */
+/* The name in use of a word of other times; the word itself when it is none. */
+const char *hk_access_current_name (const char *word);
+/* For an outdated WORD what to write instead; NULL: it is up to date. */
+const char *hk_access_advice (const char *word);
+/* "hash:/etc/access" alone in LIST is short for this; NULL: for nothing. */
+const char *hk_access_implied_check (int list);
+/* Does it keep the server from relaying for everyone? */
+bool hk_access_guards_relay (const char *word);
+bool hk_access_ends_list (const char *word);
+/* Of what the replies of WORD, and its log lines, speak; NULL: of what its list does. */
+const HkReplyKind *hk_access_reply_kind (const char *word);
+const HkReplyKind *hk_access_list_kind (int list);
+
 /* ---- access.c */
 size_t hk_access_lists_of (const HkAccess *self, HkStage stage, int out[5]);
 
 /* ---- run.c */
 extern const HkCallOps hk_access_call_ops;
+/* Inside: this stage goes on later; the frames of RUN say where. */
+enum { HK_ACCESS_SUSPENDED = 1000 };
 HkAnswer hk_access_run_plan (HkAccessRun *run, const HkPlan *plan);
+void hk_access_run_free (HkAccessRun *run); /* a suspended one */
 /* Refuse with this reply: honours warn_if_reject and defer_if_reject.  Returns HK_REJECT,
  * HK_DISCONNECT, or HK_DUNNO when it was only a warning. */
 HkAnswer hk_access_refuse (HkAccessRun *run, int code, const char *dsn, HkSpan text);
@@ -121,8 +177,14 @@ HkAnswer hk_access_action (HkAccessRun *run, HkSpan action, HkSpan subject);
 typedef struct {
     HkSpan name;
     const char *class;
+    HkAbout about;
 } HkReplySubject;
-HkReplySubject hk_access_reply_subject (HkAccessRun *run, const char *word);
+HkReplySubject hk_access_reply_subject (HkAccessRun *run, const HkReplyKind *kind);
+/* What the step under way speaks of. */
+HkReplySubject hk_access_step_subject (HkAccessRun *run);
+/* smtpd_log_access_permit_actions: log that ACTION permits; TABLE may be NULL. */
+void hk_access_log_permit (HkAccessRun *run, HkSpan action, HkReplySubject subject,
+                           const char *table);
 
 /* ---- ops.c: properties */
 HkAnswer hk_access_prop (HkAccessRun *run, uint32_t id, HkSpan *out);

@@ -23,68 +23,64 @@ client_name_address (HkAccessRun *run)
     return hk_span_string (run->client);
 }
 
-static HkReplySubject
-subject_of_list (HkAccessRun *run)
+static HkSpan
+name_of (HkAccessRun *run, HkAbout about)
 {
     const HkAccessSubject *s = run->subject;
-    switch (run->list) {
-    case HK_LIST_CLIENT:
-        return (HkReplySubject){client_name_address (run), "Client host"};
-    case HK_LIST_HELO:
-        return (HkReplySubject){s->helo, "Helo command"};
-    case HK_LIST_SENDER:
-        return (HkReplySubject){s->sender, "Sender address"};
-    case HK_LIST_DATA:
-        return (HkReplySubject){HK_SPAN ("DATA"), "Data command"};
-    case HK_LIST_END_OF_DATA:
-        return (HkReplySubject){HK_SPAN ("END-OF-MESSAGE"), "End-of-data"};
-    case HK_LIST_ETRN:
-        return (HkReplySubject){s->recipient, "Etrn command"};
-    default:
-        return (HkReplySubject){s->recipient, "Recipient address"};
+    switch (about) {
+    case HK_ABOUT_CLIENT:
+        return client_name_address (run);
+    case HK_ABOUT_REVERSE_CLIENT:
+        return s->client_reverse_name;
+    case HK_ABOUT_HELO:
+        return s->helo;
+    case HK_ABOUT_SENDER:
+        return s->sender;
+    case HK_ABOUT_RECIPIENT:
+        return s->recipient;
+    case HK_ABOUT_SASL:
+        return s->sasl_username;
+    case HK_ABOUT_ETRN:
+        return s->etrn_domain;
+    case HK_ABOUT_DATA:
+        return HK_SPAN ("DATA");
+    case HK_ABOUT_END_OF_DATA:
+        return HK_SPAN ("END-OF-MESSAGE");
     }
+    return HK_SPAN_NONE;
+}
+
+HkReplySubject
+hk_access_reply_subject (HkAccessRun *run, const HkReplyKind *kind)
+{
+    if (kind == NULL)
+        kind = hk_access_list_kind (run->list);
+    return (HkReplySubject){name_of (run, kind->about), kind->class, kind->about};
 }
 
 /* check_*_access speak of what they looked up, whatever list they stand in. */
 HkReplySubject
-hk_access_reply_subject (HkAccessRun *run, const char *word)
+hk_access_step_subject (HkAccessRun *run)
 {
-    const HkAccessSubject *s = run->subject;
-    if (g_str_has_prefix (word, "check_client_"))
-        return (HkReplySubject){client_name_address (run), "Client host"};
-    if (g_str_has_prefix (word, "check_reverse_client_"))
-        return (HkReplySubject){s->client_reverse_name, "Unverified Client host"};
-    if (g_str_has_prefix (word, "check_ccert_"))
-        return (HkReplySubject){client_name_address (run), "Client certificate"};
-    if (g_str_has_prefix (word, "check_helo_"))
-        return (HkReplySubject){s->helo, "Helo command"};
-    if (g_str_has_prefix (word, "check_sender_"))
-        return (HkReplySubject){s->sender, "Sender address"};
-    if (g_str_has_prefix (word, "check_recipient_"))
-        return (HkReplySubject){s->recipient, "Recipient address"};
-    if (g_str_has_prefix (word, "check_sasl_"))
-        return (HkReplySubject){s->sasl_username, "SASL login name"};
-    if (g_str_has_prefix (word, "check_etrn_"))
-        return (HkReplySubject){s->recipient, "Etrn command"};
-    return subject_of_list (run);
+    return hk_access_reply_subject (run, run->step != NULL ? run->step->about : NULL);
 }
 
 /* access(5), ENHANCED STATUS CODES: one table serves senders, recipients and others, so an
  * address status is turned to the kind of address at hand, or to a general one. */
 static void
-fit_dsn (char dsn[12], const char *class)
+fit_dsn (char dsn[12], HkAbout about)
 {
-    static const char *const to_sender[][2] = {{"1.1", "1.0"}, {"1.2", "1.8"},
-                                               {"1.3", "1.7"}, {"1.4", "1.0"},
-                                               {"1.5", "1.0"}, {"1.6", "1.0"}};
+    static const char *const to_sender[][2] = {{"1.1", "1.7"}, {"1.2", "1.8"},
+                                               {"1.3", "1.7"}, {"1.4", "1.7"},
+                                               {"1.5", "1.0"}, {"1.6", "1.7"}};
     static const char *const to_recipient[][2] = {{"1.8", "1.2"}, {"1.7", "1.3"}};
-    if (strcmp (class, "Sender address") == 0) {
+    if (about == HK_ABOUT_SENDER) {
         for (size_t i = 0; i < G_N_ELEMENTS (to_sender); i++)
             if (strcmp (dsn + 2, to_sender[i][0]) == 0) {
                 g_strlcpy (dsn + 2, to_sender[i][1], 10);
                 return;
             }
-    } else if (strcmp (class, "Recipient address") == 0) {
+    } else if (about == HK_ABOUT_RECIPIENT) {
         for (size_t i = 0; i < G_N_ELEMENTS (to_recipient); i++)
             if (strcmp (dsn + 2, to_recipient[i][0]) == 0) {
                 g_strlcpy (dsn + 2, to_recipient[i][1], 10);
@@ -101,8 +97,14 @@ fit_dsn (char dsn[12], const char *class)
 typedef struct {
     HkAccessRun *run;
     HkReplySubject subject;
-    HkSpan text; /* what follows the word */
+    HkSpan word, text; /* the word, and what follows it */
 } Action;
+
+static const char *
+table_of (const HkAccessRun *run)
+{
+    return run->step != NULL && run->step->argument != NULL ? run->step->argument : "";
+}
 
 /* "5.7.1 text": the status at the front of the action's text, or DEFAULT. */
 static HkSpan
@@ -115,7 +117,7 @@ split_dsn (const Action *action, const char *preset, char out[12])
     }
     memcpy (out, action->text.data, length);
     out[length] = '\0';
-    fit_dsn (out, action->subject.class);
+    fit_dsn (out, action->subject.about);
     return hk_span_strip (hk_span_sub (action->text, length, action->text.size));
 }
 
@@ -175,7 +177,8 @@ act_defer_if_reject (const Action *action)
 static HkAnswer
 act_ok (const Action *action)
 {
-    (void) action;
+    hk_access_log_permit (action->run, action->word, action->subject,
+                          table_of (action->run));
     return HK_PERMIT;
 }
 
@@ -184,6 +187,13 @@ act_dunno (const Action *action)
 {
     (void) action;
     return HK_DUNNO;
+}
+
+/* WARN and INFO say what the table says; HOLD and DISCARD of whom, too. */
+static void
+log_text (const Action *action, const char *status)
+{
+    hk_access_log (action->run, status, "%.*s", HK_SPAN_ARG (action->text));
 }
 
 static void
@@ -201,20 +211,39 @@ log_trigger (const Action *action, const char *status, const char *word)
 static HkAnswer
 act_warn (const Action *action)
 {
-    log_trigger (action, "warn", "WARN");
+    log_text (action, "warn");
     return HK_DUNNO;
 }
 
 static HkAnswer
 act_info (const Action *action)
 {
-    log_trigger (action, "info", "INFO");
+    log_text (action, "info");
     return HK_DUNNO;
+}
+
+/* What changes a message needs one. */
+static bool
+has_message (const Action *action)
+{
+    const HkAccessRun *run = action->run;
+    if (run->list == HK_LIST_ETRN)
+        hk_log (HK_LOG_WARNING, "access table %s: action %.*s is unavailable in %s",
+                table_of (run), HK_SPAN_ARG (action->word),
+                hk_list_parameters[HK_LIST_ETRN]);
+    else if (!run->subject->has_sender)
+        hk_log (HK_LOG_WARNING,
+                "access table %s: with smtpd_delay_reject=no, action %.*s is always skipped "
+                "in Client host or Helo command restrictions",
+                table_of (run), HK_SPAN_ARG (action->word));
+    return run->list != HK_LIST_ETRN && run->subject->has_sender;
 }
 
 static HkAnswer
 act_hold (const Action *action)
 {
+    if (!has_message (action))
+        return HK_DUNNO;
     log_trigger (action, "hold", "HOLD");
     if (!action->run->is_warning) {
         action->run->out->hold = true;
@@ -227,15 +256,21 @@ act_hold (const Action *action)
 static HkAnswer
 act_discard (const Action *action)
 {
+    if (!has_message (action))
+        return HK_DUNNO;
     log_trigger (action, "discard", "DISCARD");
-    return action->run->is_warning ? HK_DUNNO : HK_DISCARD;
+    if (action->run->is_warning)
+        return HK_DUNNO;
+    hk_access_log_permit (action->run, HK_SPAN ("DISCARD"), action->subject,
+                          table_of (action->run));
+    return HK_DISCARD;
 }
 
 static HkAnswer
 misused (const Action *action, const char *what)
 {
-    hk_log (HK_LOG_WARNING, "access table entry \"%.*s\" %s", HK_SPAN_ARG (action->text),
-            what);
+    hk_log (HK_LOG_WARNING, "access table %s entry \"%.*s\" %s", table_of (action->run),
+            HK_SPAN_ARG (action->subject.name), what);
     return HK_DUNNO;
 }
 
@@ -250,6 +285,8 @@ log_target (const Action *action, const char *status, const char *word)
 static HkAnswer
 act_filter (const Action *action)
 {
+    if (!has_message (action))
+        return HK_DUNNO;
     if (action->text.size == 0)
         return misused (action, "has FILTER entry without value");
     if (hk_span_find (action->text, ':', 0) == action->text.size)
@@ -273,6 +310,8 @@ is_full_address (HkSpan address)
 static HkAnswer
 act_redirect (const Action *action)
 {
+    if (!has_message (action))
+        return HK_DUNNO;
     if (!is_full_address (action->text))
         return misused (action, "requires user@domain target");
     log_target (action, "redirect", "REDIRECT");
@@ -286,6 +325,8 @@ act_redirect (const Action *action)
 static HkAnswer
 act_bcc (const Action *action)
 {
+    if (!has_message (action))
+        return HK_DUNNO;
     if (!is_full_address (action->text))
         return misused (action, "requires user@domain target");
     log_target (action, "bcc", "BCC");
@@ -314,10 +355,12 @@ static HkAnswer
 act_prepend (const Action *action)
 {
     if (action->run->stage == HK_STAGE_END_OF_DATA) {
-        hk_log (HK_LOG_WARNING, "access table: action PREPEND must be used before "
-                                "smtpd_end_of_data_restrictions");
+        hk_log (HK_LOG_WARNING, "access table %s: action PREPEND must be used before %s",
+                table_of (action->run), hk_list_parameters[HK_LIST_END_OF_DATA]);
         return HK_DUNNO;
     }
+    if (!has_message (action))
+        return HK_DUNNO;
     if (!is_header (action->text))
         return misused (action, "requires header: text");
     log_target (action, "prepend", "PREPEND");
@@ -329,7 +372,8 @@ act_prepend (const Action *action)
 static HkAnswer
 refuse_value (HkAccessRun *run, HkSpan value, const char *what)
 {
-    hk_log (HK_LOG_WARNING, "access table entry %.*s: %s", HK_SPAN_ARG (value), what);
+    hk_log (HK_LOG_WARNING, "access table %s has entry %.*s: %s", table_of (run),
+            HK_SPAN_ARG (value), what);
     return hk_access_refuse_f (run, 451, "4.3.5", "Server configuration error");
 }
 
@@ -382,13 +426,13 @@ static const struct {
     {"PREPEND", act_prepend},
 };
 
-/* "450 text", "550 5.1.1 text"; a number alone is an OK of pop-before-smtp. */
+/* "450 text", "550 5.1.1 text". */
 static bool
 is_coded (HkSpan value)
 {
-    return value.size >= 3 && (value.data[0] == '4' || value.data[0] == '5') &&
+    return value.size > 3 && (value.data[0] == '4' || value.data[0] == '5') &&
            g_ascii_isdigit (value.data[1]) && g_ascii_isdigit (value.data[2]) &&
-           (value.size == 3 || value.data[3] == ' ' || value.data[3] == '\t');
+           (value.data[3] == ' ' || value.data[3] == '\t');
 }
 
 static HkAnswer
@@ -404,28 +448,27 @@ HkAnswer
 hk_access_action (HkAccessRun *run, HkSpan value, HkSpan subject)
 {
     Action action = {.run = run};
-    const char *word =
-        run->step != NULL && run->step->class != NULL ? run->step->class->base.name : "";
     value = hk_span_strip (value);
-    if (value.size == 0) {
-        hk_log (HK_LOG_WARNING, "access table entry %.*s has empty value",
-                HK_SPAN_ARG (subject));
-        return HK_PERMIT;
-    }
-    action.subject = hk_access_reply_subject (run, word);
+    action.subject = hk_access_step_subject (run);
     if (subject.size > 0)
         action.subject.name = subject;
+    if (value.size == 0) {
+        hk_log (HK_LOG_WARNING, "access table %s entry %.*s has empty value",
+                table_of (run), HK_SPAN_ARG (action.subject.name));
+        return HK_PERMIT;
+    }
     size_t end = 0;
     while (end < value.size && value.data[end] != ' ' && value.data[end] != '\t')
         end++;
-    HkSpan first = hk_span_sub (value, 0, end);
+    action.word = hk_span_sub (value, 0, end);
     action.text = hk_span_strip (hk_span_sub (value, end, value.size));
     for (size_t i = 0; i < G_N_ELEMENTS (actions); i++)
-        if (hk_span_is_ci (first, actions[i].word))
+        if (hk_span_is_ci (action.word, actions[i].word))
             return actions[i].fn (&action);
+    /* A number alone, be it 550, is what pop-before-smtp writes. */
+    if (is_number (value))
+        return act_ok (&action);
     if (is_coded (value))
         return act_coded (&action, value);
-    if (is_number (value))
-        return HK_PERMIT;
     return act_restrictions (run, value);
 }

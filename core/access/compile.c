@@ -15,6 +15,7 @@ step_clear (void *data)
     if (step->instance != NULL)
         hk_instance_unref (step->instance);
     g_free (step->word);
+    g_free (step->argument);
     g_free (step->problem);
 }
 
@@ -36,51 +37,6 @@ plan_new (const char *name)
     return self;
 }
 
-/* Names of other times. */
-static const char *
-current_name (const char *word)
-{
-    static const char *const names[][2] = {
-        {"reject_unknown_client", "reject_unknown_client_hostname"},
-        {"reject_unknown_hostname", "reject_unknown_helo_hostname"},
-        {"reject_invalid_hostname", "reject_invalid_helo_hostname"},
-        {"reject_non_fqdn_hostname", "reject_non_fqdn_helo_hostname"},
-        {"check_recipient_maps", "reject_unlisted_recipient"},
-        {"reject_unknown_address", "reject_unknown_sender_domain"},
-        {"reject_rbl", "reject_rbl_client"},
-    };
-    for (size_t i = 0; i < G_N_ELEMENTS (names); i++)
-        if (g_ascii_strcasecmp (word, names[i][0]) == 0)
-            return names[i][1];
-    return word;
-}
-
-/* "hash:/etc/access" alone in a list is short for the list's own table check. */
-static const char *
-implied_check (int list)
-{
-    static const char *const names[HK_N_LISTS] = {
-        [HK_LIST_CLIENT] = "check_client_access",
-        [HK_LIST_HELO] = "check_helo_access",
-        [HK_LIST_SENDER] = "check_sender_access",
-        [HK_LIST_RELAY] = "check_recipient_access",
-        [HK_LIST_RECIPIENT] = "check_recipient_access",
-        [HK_LIST_ETRN] = "check_etrn_access",
-    };
-    return names[list];
-}
-
-static bool
-guards_relay (const char *word)
-{
-    static const char *const words[] = {"reject", "defer", "reject_unauth_destination",
-                                        "defer_unauth_destination", "check_relay_domains"};
-    for (size_t i = 0; i < G_N_ELEMENTS (words); i++)
-        if (strcmp (word, words[i]) == 0)
-            return true;
-    return false;
-}
-
 /* Take the N words that follow as arguments; false when the list ends before. */
 static bool
 take_arguments (HkSpan *rest, unsigned n, GString *out)
@@ -100,6 +56,9 @@ static void
 open_step (HkAccess *self, HkStep *step, const char *name, HkSpan argument)
 {
     g_autoptr (GError) error = NULL;
+    if (argument.size > 0)
+        step->argument = hk_span_dup (argument);
+    step->about = hk_access_reply_kind (name);
     step->instance = hk_instance_open (self->plugins, HK_KIND_RESTRICTION, name, argument,
                                        self->settings, &error);
     if (step->instance != NULL) {
@@ -162,16 +121,43 @@ compile_core_word (HkAccess *self, HkStep *step, int list)
     return true;
 }
 
+/* "sleep 5": bounded, because a session is held that long. */
+static void
+compile_sleep (HkStep *step, HkSpan *rest)
+{
+    enum { LONGEST = 3600 };
+    uint64_t seconds = 0;
+    HkSpan word = HK_SPAN_NONE;
+    step->kind = HK_STEP_SLEEP;
+    if (!hk_text_next_word (rest, &word) || word.size > 9 ||
+        !g_ascii_string_to_unsigned (step->argument = hk_span_dup (word), 10, 0, G_MAXINT,
+                                     &seconds, NULL)) {
+        step->kind = HK_STEP_UNKNOWN;
+        step->problem = g_strdup ("restriction sleep must be followed by number");
+    } else if (seconds > LONGEST) {
+        step->kind = HK_STEP_UNKNOWN;
+        step->problem = g_strdup_printf ("restriction sleep: %s is more than %d seconds",
+                                         step->argument, LONGEST);
+    }
+    step->seconds = (unsigned) seconds;
+}
+
 static void
 compile_restriction (HkAccess *self, HkStep *step, HkSpan *rest, int list)
 {
     g_autoptr (GString) argument = g_string_new (NULL);
     g_autofree char *lower = g_ascii_strdown (step->word, -1);
-    const char *name = current_name (lower);
-    if (strchr (step->word, ':') != NULL && implied_check (list) != NULL) {
-        open_step (self, step, implied_check (list), hk_span_text (step->word));
+    const char *name = hk_access_current_name (lower);
+    const char *implied = hk_access_implied_check (list);
+    if (strchr (step->word, ':') != NULL && implied != NULL) {
+        open_step (self, step, implied, hk_span_text (step->word));
         return;
     }
+    if (strcmp (name, "sleep") == 0) {
+        compile_sleep (step, rest);
+        return;
+    }
+    step->advice = hk_access_advice (lower);
     const HkRestrictionClass *class =
         (const HkRestrictionClass *) (const void *) hk_plugins_class (
             self->plugins, HK_KIND_RESTRICTION, name);
@@ -191,13 +177,22 @@ compile_restriction (HkAccess *self, HkStep *step, HkSpan *rest, int list)
     }
 }
 
+static bool
+ends_list (const HkStep *step)
+{
+    return step->instance != NULL && !step->is_warning &&
+           hk_access_ends_list (step->class->base.name);
+}
+
 static void
 add_step (HkPlan *plan, HkStep *step)
 {
-    bool can_decide = !step->is_warning;
+    /* What stands behind the end of the list guards nothing. */
+    bool can_decide = !step->is_warning && !plan->is_ended;
     if (step->instance != NULL) {
         plan->may_block |= hk_instance_may_block (step->instance);
-        plan->guards_relay |= can_decide && guards_relay (step->class->base.name);
+        plan->guards_relay |= can_decide && hk_access_guards_relay (step->class->base.name);
+        plan->is_ended |= ends_list (step);
     }
     if (step->kind == HK_STEP_CLASS) {
         plan->may_block |= step->plan->may_block;
@@ -206,6 +201,21 @@ add_step (HkPlan *plan, HkStep *step)
     if (step->kind == HK_STEP_DEFER_IF_PERMIT)
         plan->guards_relay |= can_decide;
     g_array_append_val (plan->steps, *step);
+}
+
+/* reject_maps_rbl, of Postfix 1: reject_rbl_client for each word of maps_rbl_domains. */
+static void
+add_rbl_steps (HkAccess *self, HkPlan *plan, const HkStep *like)
+{
+    g_auto (GStrv) domains = hk_settings_words (self->settings, "maps_rbl_domains");
+    for (char **at = domains; *at != NULL; at++) {
+        HkStep step = {.word = g_strdup ("reject_rbl_client"),
+                       .is_warning = like->is_warning};
+        HkSpan rest = hk_span_text (*at);
+        compile_restriction (self, &step, &rest, HK_LIST_CLIENT);
+        step.advice = hk_access_advice (like->word);
+        add_step (plan, &step);
+    }
 }
 
 static void
@@ -219,10 +229,15 @@ compile_words (HkAccess *self, HkPlan *plan, HkSpan text, int list)
             continue;
         }
         HkStep step = {.word = hk_span_dup (word), .is_warning = is_warning};
+        is_warning = false;
+        if (g_ascii_strcasecmp (step.word, "reject_maps_rbl") == 0) {
+            add_rbl_steps (self, plan, &step);
+            step_clear (&step);
+            continue;
+        }
         if (!compile_core_word (self, &step, list))
             compile_restriction (self, &step, &text, list);
         add_step (plan, &step);
-        is_warning = false;
     }
 }
 
@@ -264,20 +279,15 @@ hk_access_value_plan (HkAccess *self, HkSpan value, int list)
 static bool
 complain_step (const HkPlan *plan, const HkStep *step, HkComplaintFn fn, void *data)
 {
+    if (step->advice != NULL) {
+        g_autofree char *advice = g_strdup_printf ("%s: %s", plan->name, step->advice);
+        fn (HK_LOG_WARNING, advice, data);
+    }
     if (step->problem == NULL)
         return true;
     g_autofree char *text = g_strdup_printf ("%s: %s", plan->name, step->problem);
     fn (step->kind == HK_STEP_UNKNOWN ? HK_LOG_ERROR : HK_LOG_WARNING, text, data);
     return step->kind != HK_STEP_UNKNOWN;
-}
-
-static bool
-ends_list (const HkStep *step)
-{
-    return step->instance != NULL && !step->is_warning &&
-           (strcmp (step->class->base.name, "permit") == 0 ||
-            strcmp (step->class->base.name, "reject") == 0 ||
-            strcmp (step->class->base.name, "defer") == 0);
 }
 
 static bool

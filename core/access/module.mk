@@ -1,12 +1,16 @@
 libhkaccess_la_SOURCES = core/access/access.c core/access/action.c core/access/compile.c \
-	core/access/ops.c core/access/params.c core/access/run.c core/access/access.h \
+	core/access/ops.c core/access/params.c core/access/run.c core/access/words.c \
+	core/access/access.h \
 	core/access/access_priv.h
 noinst_LTLIBRARIES += libhkaccess.la
 check_PROGRAMS += core/access/test_access
 core_access_test_access_SOURCES = core/access/test_access.c core/route/test_rows.h \
-	plugins/restriction/access/restriction_access.c \
 	plugins/restriction/basic/restriction_basic.c \
-	plugins/restriction/basic/restriction_basic_names.c \
-	plugins/restriction/basic/restriction_basic.h
+	plugins/restriction/client/restriction_client.c \
+	plugins/restriction/helo/restriction_helo.c \
+	plugins/restriction/recipient/restriction_recipient.c \
+	plugins/restriction/sender/restriction_sender.c \
+	plugins/restriction/address.h plugins/restriction/names.h \
+	plugins/restriction/table.h plugins/restriction/words.h
 core_access_test_access_LDADD = $(HK_FLOOR5_LIBS)
 EXTRA_DIST += core/access/README.md

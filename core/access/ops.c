@@ -25,7 +25,7 @@ give_if (bool is_known, HkSpan value, HkSpan *out)
 static HkAnswer
 give_reply_subject (HkAccessRun *run, HkSpan *out)
 {
-    HkReplySubject subject = hk_access_reply_subject (run, "");
+    HkReplySubject subject = hk_access_reply_subject (run, NULL);
     if (run->reply_subject == NULL)
         run->reply_subject = g_string_sized_new (128);
     g_string_printf (run->reply_subject, "<%.*s>: %s rejected", HK_SPAN_ARG (subject.name),
@@ -81,6 +81,8 @@ hk_access_prop (HkAccessRun *run, uint32_t id, HkSpan *out)
         return give (s->tls_fingerprint, out);
     case HK_PROP_TLS_KEY_FINGERPRINT:
         return give (s->tls_key_fingerprint, out);
+    case HK_PROP_ETRN_DOMAIN:
+        return give (s->etrn_domain, out);
     case HK_PROP_REPLY_SUBJECT:
         return give_reply_subject (run, out);
     default:

@@ -19,6 +19,20 @@ hk_access_log (HkAccessRun *run, const char *status, const char *format, ...)
 }
 
 void
+hk_access_log_permit (HkAccessRun *run, HkSpan action, HkReplySubject subject,
+                      const char *table)
+{
+    if (run->access->permit_log == NULL || run->permit_is_logged)
+        return;
+    run->permit_is_logged = true;
+    if (hk_match_list_find (run->access->permit_log, action, HK_SPAN_NONE, NULL) ==
+        HK_FOUND)
+        hk_access_log (run, "permit", "action=%.*s for %s=%.*s %s%s", HK_SPAN_ARG (action),
+                       subject.class, HK_SPAN_ARG (subject.name),
+                       table != NULL ? "from " : "", table != NULL ? table : "");
+}
+
+void
 hk_access_postpone (HkPostponed *slot, int code, const char *dsn, HkSpan text)
 {
     if (slot->is_set) /* the first one is the one to report */
@@ -76,18 +90,20 @@ hk_access_refuse_f (HkAccessRun *run, int code, const char *dsn, const char *for
 static HkAnswer
 refuse_unavailable (HkAccessRun *run, const char *reason)
 {
-    HkReplySubject subject = hk_access_reply_subject (run, run->step->word);
+    HkReplySubject subject = hk_access_step_subject (run);
     if (reason != NULL)
         hk_log (HK_LOG_WARNING, "%s: %s", run->step->word, reason);
     return hk_access_refuse_f (run, 451, "4.3.0", "<%.*s>: Temporary lookup failure",
                                HK_SPAN_ARG (subject.name));
 }
 
+/* A mistake of the configuration is none that warn_if_reject makes harmless. */
 static HkAnswer
 refuse_broken (HkAccessRun *run, const char *reason)
 {
     hk_log (HK_LOG_WARNING, "%s: %s", run->step->word,
             reason != NULL ? reason : "wrong configuration");
+    run->is_warning = false;
     return hk_access_refuse_f (run, 451, "4.3.5", "Server configuration error");
 }
 
@@ -153,19 +169,32 @@ call_reason (const HkCall *call)
     return call->reason != NULL && call->reason->len > 0 ? call->reason->str : NULL;
 }
 
+/* What a permit is logged as: the word itself. */
+static HkAnswer
+permit (HkAccessRun *run)
+{
+    if (run->access->permit_log != NULL)
+        hk_access_log_permit (run, hk_span_text (run->step->class->base.name),
+                              hk_access_step_subject (run), NULL);
+    return HK_PERMIT;
+}
+
 static HkAnswer
 take_answer (HkAccessRun *run, const HkCall *call, HkAnswer answer)
 {
     /* An action or a nested list has refused already, with its own reply. */
-    if (run->is_refused)
+    if (run->is_refused) {
+        if (call_reason (call) != NULL)
+            hk_log (HK_LOG_WARNING, "%s: %s", run->step->word, call_reason (call));
         return run->out->what == HK_VERDICT_DISCONNECT ? HK_DISCONNECT : HK_REJECT;
+    }
     switch (answer) {
     case HK_OK:
     case HK_DUNNO:
     case HK_ABSENT:
         return HK_DUNNO;
     case HK_PERMIT:
-        return HK_PERMIT;
+        return permit (run);
     case HK_REJECT:
     case HK_DISCONNECT:
         return refuse_given (run, call, answer);
@@ -194,6 +223,7 @@ ask_instance (HkAccessRun *run, const HkStep *step)
         return HK_DUNNO;
     hk_call_init (&call, &hk_access_call_ops, run);
     run->call = &call;
+    run->permit_is_logged = false;
     hk_instance_enter (step->instance);
     HkAnswer answer = step->class->check (hk_instance_pointer (step->instance), &call);
     hk_instance_leave (step->instance);
@@ -207,7 +237,7 @@ ask_instance (HkAccessRun *run, const HkStep *step)
 static HkAnswer
 postpone_by_word (HkAccessRun *run, HkPostponed *slot, const char *word)
 {
-    HkReplySubject subject = hk_access_reply_subject (run, "");
+    HkReplySubject subject = hk_access_reply_subject (run, NULL);
     g_autofree char *text =
         g_strdup_printf ("<%.*s>: %s rejected: %s requested", HK_SPAN_ARG (subject.name),
                          subject.class, word);
@@ -215,6 +245,18 @@ postpone_by_word (HkAccessRun *run, HkPostponed *slot, const char *word)
         return hk_access_refuse (run, 450, "4.7.0", hk_span_text (text));
     hk_access_postpone (slot, 450, "4.7.0", hk_span_text (text));
     return HK_DUNNO;
+}
+
+/* The session waits and comes back; inside a table's value, or too deep, where nobody can
+ * come back to, the reply waits instead. */
+static HkAnswer
+go_to_sleep (HkAccessRun *run, const HkStep *step)
+{
+    run->out->sleep_s += step->seconds;
+    if (run->depth > 0 || run->level > HK_N_RUN_FRAMES || step->seconds == 0)
+        return HK_DUNNO;
+    run->n_frames = run->level;
+    return HK_ACCESS_SUSPENDED;
 }
 
 static HkAnswer
@@ -229,6 +271,8 @@ run_step (HkAccessRun *run, const HkStep *step)
         return postpone_by_word (run, &run->if_permit, "defer_if_permit");
     case HK_STEP_DEFER_IF_REJECT:
         return postpone_by_word (run, &run->if_reject, "defer_if_reject");
+    case HK_STEP_SLEEP:
+        return go_to_sleep (run, step);
     case HK_STEP_UNKNOWN:
         return refuse_broken (run, step->problem);
     case HK_STEP_UNAVAILABLE:
@@ -237,19 +281,48 @@ run_step (HkAccessRun *run, const HkStep *step)
     return HK_DUNNO;
 }
 
-HkAnswer
-hk_access_run_plan (HkAccessRun *run, const HkPlan *plan)
+/* From the step FIRST on. */
+static HkAnswer
+run_from (HkAccessRun *run, const HkPlan *plan, guint first)
 {
     const HkStep *outer = run->step;
     bool was_warning = run->is_warning;
+    unsigned level = run->level++;
     HkAnswer answer = HK_DUNNO;
-    for (guint i = 0; i < plan->steps->len && answer == HK_DUNNO; i++) {
-        run->step = &g_array_index (plan->steps, HkStep, i);
+    guint i = first;
+    while (i < plan->steps->len && answer == HK_DUNNO) {
+        run->step = &g_array_index (plan->steps, HkStep, i++);
         run->is_warning = was_warning || run->step->is_warning;
         answer = run_step (run, run->step);
     }
+    if (answer == HK_ACCESS_SUSPENDED)
+        run->frames[level] = (HkRunFrame){plan, i, was_warning};
+    run->level = level;
     run->is_warning = was_warning;
     run->step = outer;
+    return answer;
+}
+
+HkAnswer
+hk_access_run_plan (HkAccessRun *run, const HkPlan *plan)
+{
+    return run_from (run, plan, 0);
+}
+
+/* Where FRAMES, the inner ones last, stand. */
+static HkAnswer
+resume_frames (HkAccessRun *run, const HkRunFrame *frames, unsigned n)
+{
+    HkAnswer answer = HK_DUNNO;
+    run->level++;
+    if (n > 1)
+        answer = resume_frames (run, frames + 1, n - 1);
+    run->level--;
+    run->is_warning = frames->is_warning;
+    if (answer == HK_DUNNO)
+        return run_from (run, frames->plan, frames->next);
+    if (answer == HK_ACCESS_SUSPENDED)
+        run->frames[run->level] = *frames;
     return answer;
 }
 
@@ -282,18 +355,37 @@ check_listed (HkAccessRun *run, HkSpan address, bool is_sender)
     return answer;
 }
 
-static void
+static HkAnswer
+run_list (HkAccessRun *run, int list)
+{
+    const HkPlan *plan = run->access->lists[list];
+    run->list = list;
+    if (run->n_frames > 0) {
+        HkRunFrame frames[HK_N_RUN_FRAMES];
+        unsigned n = run->n_frames;
+        memcpy (frames, run->frames, n * sizeof *frames);
+        run->n_frames = 0;
+        HkAnswer answer = resume_frames (run, frames, n);
+        run->is_warning = false;
+        return answer;
+    }
+    return plan->steps->len == 0 ? HK_DUNNO : run_from (run, plan, 0);
+}
+
+/* False: asleep. */
+static bool
 run_lists (HkAccessRun *run)
 {
     int lists[5];
     size_t n = hk_access_lists_of (run->access, run->stage, lists);
-    for (size_t i = 0; i < n && !run->is_refused; i++) {
-        run->list = lists[i];
-        if (run->access->lists[lists[i]]->steps->len == 0)
-            continue;
-        if (hk_access_run_plan (run, run->access->lists[lists[i]]) == HK_DISCARD)
+    for (; run->at_list < n && !run->is_refused; run->at_list++) {
+        HkAnswer answer = run_list (run, lists[run->at_list]);
+        if (answer == HK_ACCESS_SUSPENDED)
+            return false;
+        if (answer == HK_DISCARD)
             run->out->what = HK_VERDICT_DISCARD;
     }
+    return true;
 }
 
 static void
@@ -315,20 +407,55 @@ run_final_checks (HkAccessRun *run)
         check_listed (run, s->recipient, false);
 }
 
+static void
+clear_run (HkAccessRun *run)
+{
+    GString *const texts[] = {run->if_permit.text, run->if_reject.text, run->client,
+                              run->reply_subject, run->reason};
+    for (size_t i = 0; i < G_N_ELEMENTS (texts); i++)
+        if (texts[i] != NULL)
+            g_string_free (texts[i], TRUE);
+}
+
+void
+hk_access_run_free (HkAccessRun *run)
+{
+    clear_run (run);
+    g_free (run);
+}
+
+/* Until the end, or until the next sleep. */
+static void
+go_on (HkAccessRun *run)
+{
+    HkVerdict *out = run->out;
+    if (!run_lists (run)) {
+        out->what = HK_VERDICT_SLEEP;
+        out->suspended = g_memdup2 (run, sizeof *run);
+        return;
+    }
+    run_final_checks (run);
+    clear_run (run);
+}
+
 void
 hk_access_run (HkAccess *self, HkStage stage, const HkAccessSubject *subject,
                HkVerdict *out)
 {
     HkAccessRun run = {.access = self, .subject = subject, .out = out, .stage = stage};
     hk_verdict_reset (out);
-    run_lists (&run);
-    run_final_checks (&run);
-    if (run.if_permit.text != NULL)
-        g_string_free (run.if_permit.text, TRUE);
-    if (run.if_reject.text != NULL)
-        g_string_free (run.if_reject.text, TRUE);
-    GString *const lent[] = {run.client, run.reply_subject, run.reason};
-    for (size_t i = 0; i < G_N_ELEMENTS (lent); i++)
-        if (lent[i] != NULL)
-            g_string_free (lent[i], TRUE);
+    go_on (&run);
+}
+
+void
+hk_access_resume (HkAccess *self, const HkAccessSubject *subject, HkVerdict *out)
+{
+    HkAccessRun run = *out->suspended;
+    g_clear_pointer (&out->suspended, g_free);
+    out->what = HK_VERDICT_PASS;
+    out->sleep_s = 0;
+    run.access = self;
+    run.subject = subject;
+    run.out = out;
+    go_on (&run);
 }

@@ -4,7 +4,10 @@
 #include "route/test_rows.h"
 
 extern const HkPlugin HK_PLUGIN_SYMBOL (restriction_basic);
-extern const HkPlugin HK_PLUGIN_SYMBOL (restriction_access);
+extern const HkPlugin HK_PLUGIN_SYMBOL (restriction_client);
+extern const HkPlugin HK_PLUGIN_SYMBOL (restriction_helo);
+extern const HkPlugin HK_PLUGIN_SYMBOL (restriction_recipient);
+extern const HkPlugin HK_PLUGIN_SYMBOL (restriction_sender);
 
 typedef struct {
     HkPlugins *plugins;
@@ -21,10 +24,12 @@ open_access (Fixture *f, const char *main_cf, GError **error)
     g_autoptr (GError) local = NULL;
     hk_conf_register (hk_access_params);
     f->plugins = test_rows_new (main_cf, &f->settings);
-    g_assert_true (
-        hk_plugins_add (f->plugins, &HK_PLUGIN_SYMBOL (restriction_basic), &local));
-    g_assert_true (
-        hk_plugins_add (f->plugins, &HK_PLUGIN_SYMBOL (restriction_access), &local));
+    const HkPlugin *const plugins[] = {
+        &HK_PLUGIN_SYMBOL (restriction_basic), &HK_PLUGIN_SYMBOL (restriction_client),
+        &HK_PLUGIN_SYMBOL (restriction_helo), &HK_PLUGIN_SYMBOL (restriction_recipient),
+        &HK_PLUGIN_SYMBOL (restriction_sender)};
+    for (size_t i = 0; i < G_N_ELEMENTS (plugins); i++)
+        g_assert_true (hk_plugins_add (f->plugins, plugins[i], &local));
     f->router = test_router_new (f->plugins, f->settings);
     f->access = hk_access_new (f->plugins, f->settings, f->router, NULL, NULL, error);
     return f->access;
@@ -226,11 +231,12 @@ test_actions (void)
         {SENDER_SAYS ("DUNNO"), NULL, PASS},
         {SENDER_SAYS ("reject"), NULL, NO, 554, "5.7.1", REFUSED "Access denied"},
         {SENDER_SAYS ("REJECT~no~spam"), NULL, NO, 554, "5.7.1", REFUSED "no spam"},
-        {SENDER_SAYS ("REJECT~5.1.1~gone"), NULL, NO, 554, "5.1.0", REFUSED "gone"},
+        {SENDER_SAYS ("REJECT~5.1.1~gone"), NULL, NO, 554, "5.1.7", REFUSED "gone"},
         {SENDER_SAYS ("REJECT~4.7.9~later"), NULL, NO, 554, "5.7.9", REFUSED "later"},
         {SENDER_SAYS ("DEFER"), NULL, NO, 450, "4.7.1", REFUSED "Access denied"},
         {SENDER_SAYS ("550~go~away"), NULL, NO, 550, "5.7.1", REFUSED "go away"},
-        {SENDER_SAYS ("450"), NULL, NO, 450, "4.7.1", REFUSED "Access denied"},
+        {SENDER_SAYS ("450~4.7.5"), NULL, NO, 450, "4.7.5", REFUSED "Access denied"},
+        {SENDER_SAYS ("450"), NULL, PASS}, /* a number alone */
         {SENDER_SAYS ("521~5.7.0~bye"), NULL, HK_VERDICT_DISCONNECT, 521, "5.7.0",
          REFUSED "bye"},
         {SENDER_SAYS ("reject_non_fqdn_helo_hostname,reject"), NULL, NO, 554, "5.7.1",
@@ -239,8 +245,8 @@ test_actions (void)
         {SENDER_SAYS ("REJEC"), NULL, NO, 451, "4.3.5", "Server configuration error"},
         {SENDER_SAYS ("check_helo_access~mem:a=b"), NULL, NO, 451, "4.3.5",
          "Server configuration error"},
-        {SENDER_SAYS ("LATER"), NULL, NO, 451, "4.3.0",
-         "<joe@sender.test>: Temporary lookup failure"},
+        {SENDER_SAYS ("LATER"), NULL, NO, 451, "4.3.5",
+         REFUSED "Server configuration error"},
         {RELAY "access_map_reject_code = 571\nsmtpd_client_restrictions = "
                "check_client_access rows:198.51.100=REJECT~5.1.1~bad~net\n",
          NULL, NO, 571, "5.0.0",
@@ -253,6 +259,136 @@ test_actions (void)
          NULL, NO, 451, "4.3.5", "Server configuration error"}, /* endless */
     };
     test_cases (cases, G_N_ELEMENTS (cases));
+}
+
+/* ---- sleep */
+
+static void
+expect_sleep (Fixture *f, unsigned seconds)
+{
+    g_assert_cmpint (f->verdict.what, ==, HK_VERDICT_SLEEP);
+    g_assert_cmpuint (f->verdict.sleep_s, ==, seconds);
+    g_assert_nonnull (f->verdict.suspended);
+}
+
+/* In a class, behind another sleep, and with what was postponed before it. */
+static void
+test_sleep (void)
+{
+    Fixture f;
+    setup (&f, RELAY "smtpd_restriction_classes = slow, slower\n"
+                     "slow = sleep 3, slower, defer_if_permit\n"
+                     "slower = sleep 4, reject_non_fqdn_sender\n"
+                     "smtpd_client_restrictions = check_client_access "
+                     "rows:198.51.100.7=WARN~here, sleep 2\n"
+                     "smtpd_recipient_restrictions = warn_if_reject slow, reject\n");
+    run (&f, HK_STAGE_RCPT);
+    expect_sleep (&f, 2);
+    g_assert_cmpuint (f.verdict.log->len, ==, 1);
+    hk_access_resume (f.access, &f.subject, &f.verdict);
+    expect_sleep (&f, 3);
+    hk_access_resume (f.access, &f.subject, &f.verdict);
+    expect_sleep (&f, 4);
+    f.subject.sender = HK_SPAN ("joe@short"); /* as it is when the session comes back */
+    hk_access_resume (f.access, &f.subject, &f.verdict);
+    g_assert_cmpint (f.verdict.what, ==, HK_VERDICT_REJECT);
+    g_assert_cmpstr (f.verdict.text->str, ==,
+                     "<jane@ours.test>: Recipient address rejected: Access denied");
+    g_assert_cmpuint (f.verdict.log->len, ==, 3); /* nothing twice, warnings only warned */
+    g_assert_cmpstr (g_ptr_array_index (f.verdict.log, 1), ==,
+                     "reject_warning\t504 5.5.2 <joe@short>: Sender address rejected: need "
+                     "fully-qualified address");
+    teardown (&f);
+}
+
+/* A list in a table's value cannot be left: the reply waits. */
+static void
+test_sleep_in_table (void)
+{
+    Fixture f;
+    setup (&f, RELAY "smtpd_sender_restrictions = check_sender_access "
+                     "rows:joe@sender.test=sleep~5,reject\n");
+    expect (&f, HK_STAGE_RCPT, NO, 554, "5.7.1",
+            "<joe@sender.test>: Sender address rejected: Access denied");
+    g_assert_cmpuint (f.verdict.sleep_s, ==, 5);
+    teardown (&f);
+}
+
+/* A session that ends meanwhile. */
+static void
+test_sleep_forgotten (void)
+{
+    Fixture f;
+    setup (&f, RELAY "smtpd_client_restrictions = defer_if_permit, sleep 1\n");
+    run (&f, HK_STAGE_RCPT);
+    expect_sleep (&f, 1);
+    teardown (&f);
+}
+
+/* ---- what is logged of permits */
+
+static void
+test_permit_log (void)
+{
+    static const struct {
+        const char *list, *line;
+    } rows[] = {
+        {"permit", "permit\taction=permit for Recipient address=jane@ours.test "},
+        {"permit_auth_destination",
+         "permit\taction=permit_auth_destination for Recipient address=jane@ours.test "},
+        {"check_client_access rows:198.51.100.7=permit_mynetworks",
+         "permit\taction=permit_mynetworks for Client host=host.client.test[198.51.100.7] "},
+        {"check_sender_access rows:joe@sender.test=OK",
+         "permit\taction=OK for Sender address=joe@sender.test from "
+         "rows:joe@sender.test=OK"},
+        {"check_helo_access rows:helo.client.test=550",
+         "permit\taction=550 for Helo command=helo.client.test from "
+         "rows:helo.client.test=550"},
+        {"check_helo_access rows:helo.client.test=DUNNO", NULL},
+    };
+    for (size_t i = 0; i < G_N_ELEMENTS (rows); i++) {
+        Fixture f;
+        g_autofree char *main_cf = g_strdup_printf (
+            "smtpd_relay_restrictions = reject_unauth_destination\n"
+            "mynetworks = 198.51.100.0/24\nsmtpd_recipient_restrictions = %s\n"
+            "smtpd_log_access_permit_actions = !permit_tls_clientcerts, OK, permit, 550, "
+            "permit_auth_destination, permit_mynetworks\n",
+            rows[i].list);
+        setup (&f, main_cf);
+        run (&f, HK_STAGE_RCPT);
+        g_assert_cmpint (f.verdict.what, ==, HK_VERDICT_PASS);
+        g_assert_cmpuint (f.verdict.log->len, ==, rows[i].line != NULL ? 1 : 0);
+        if (rows[i].line != NULL)
+            g_assert_cmpstr (g_ptr_array_index (f.verdict.log, 0), ==, rows[i].line);
+        teardown (&f);
+    }
+}
+
+/* Without a message there is nothing that HOLD and its kin could change. */
+static void
+test_no_message (void)
+{
+    static const char *const actions[] = {"HOLD", "DISCARD", "PREPEND~A:~b", "FILTER~a:b",
+                                          "REDIRECT~a@b", "BCC~a@b"};
+    for (size_t i = 0; i < G_N_ELEMENTS (actions); i++) {
+        Fixture f;
+        g_autofree char *main_cf = g_strdup_printf (
+            RELAY "smtpd_delay_reject = no\nsmtpd_helo_restrictions = check_helo_access "
+                  "rows:helo.client.test=%s\nsmtpd_etrn_restrictions = check_etrn_access "
+                  "rows:away.test=%s\n",
+            actions[i], actions[i]);
+        setup (&f, main_cf);
+        f.subject.has_sender = f.subject.has_recipient = false;
+        f.subject.etrn_domain = HK_SPAN ("away.test");
+        for (int stage = 0; stage < 2; stage++) {
+            run (&f, stage == 0 ? HK_STAGE_HELO : HK_STAGE_ETRN);
+            g_assert_cmpint (f.verdict.what, ==, HK_VERDICT_PASS);
+            g_assert_false (f.verdict.hold);
+            g_assert_cmpuint (f.verdict.log->len, ==, 0);
+            g_assert_cmpuint (f.verdict.bcc->len, ==, 0);
+        }
+        teardown (&f);
+    }
 }
 
 static void
@@ -285,7 +421,7 @@ test_side_effects (void)
         "filter\t<joe@sender.test>: Sender address triggers FILTER scan:[::1]:10025",
         "redirect\t<jane@ours.test>: Recipient address triggers REDIRECT all@ours.test",
         "bcc\t<jane@ours.test>: Recipient address triggers BCC copy@ours.test",
-        "warn\t<jane@ours.test>: Recipient address odd",
+        "warn\todd",
         ("reject_warning\t554 5.7.1 <jane@ours.test>: Recipient address rejected: "
          "Access denied"),
     };
@@ -447,6 +583,11 @@ int
 main (int argc, char **argv)
 {
     g_test_init (&argc, &argv, NULL);
+    g_test_add_func ("/access/sleep", test_sleep);
+    g_test_add_func ("/access/sleep_in_table", test_sleep_in_table);
+    g_test_add_func ("/access/sleep_forgotten", test_sleep_forgotten);
+    g_test_add_func ("/access/permit_log", test_permit_log);
+    g_test_add_func ("/access/no_message", test_no_message);
     g_test_add_func ("/access/relay", test_relay);
     g_test_add_func ("/access/lists", test_lists);
     g_test_add_func ("/access/postponed", test_postponed);

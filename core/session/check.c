@@ -1,7 +1,9 @@
-/* check.c: running restrictions for a session: inline, or on a worker when one may block.
- */
+/* check.c: running restrictions for a session: inline, or on a worker when one may block; with
+ * `sleep` the check goes on after a while. */
 #include "config.h"
 #include "session/session_priv.h"
+
+#include <sys/socket.h>
 
 #include "mail/reply.h"
 
@@ -27,6 +29,10 @@ fill_subject (HkSession *self, HkSpan recipient, HkAccessSubject *out,
         .has_helo = self->helo != NULL,
         .is_esmtp = self->is_esmtp,
         .improper_pipelining = self->is_improper,
+        .etrn_domain =
+            self->last_verb == HK_VERB_ETRN && self->asked != NULL
+                ? hk_span_text (self->asked)
+                : HK_SPAN_NONE,
     };
     hk_tls_fill_subject (self, out);
     if (tx == NULL)
@@ -41,34 +47,121 @@ fill_subject (HkSession *self, HkSpan recipient, HkAccessSubject *out,
         out->queue_id = hk_span_text (hk_queue_id_format (tx->envelope.queue_id, id));
 }
 
-/* A check that a worker runs. */
-typedef struct {
+/* A check that a worker runs, or that sleeps. */
+struct HkCheck {
     HkSession *session;
     HkStage stage;
     HkCheckDone then;
+    HkSpan recipient; /* as lent to hk_session_check: it stays while the session is busy */
     HkAccessSubject subject;
     HkVerdict verdict;
+    HkLoopTimer timer;
     char id[HK_QUEUE_ID_TEXT];
-} Check;
+};
+
+static void check_is_done (HkCheck *check);
 
 static void
 run_on_worker (void *data)
 {
-    Check *check = data;
-    hk_access_run (check->session->dialogue->access, check->stage, &check->subject,
-                   &check->verdict);
+    HkCheck *check = data;
+    HkAccess *access = check->session->dialogue->access;
+    if (check->verdict.what == HK_VERDICT_SLEEP)
+        hk_access_resume (access, &check->subject, &check->verdict);
+    else
+        hk_access_run (access, check->stage, &check->subject, &check->verdict);
 }
 
 static void
 back_on_loop (void *data)
 {
-    Check *check = data;
+    check_is_done (data);
+}
+
+/* After a sleep where the client had to wait for us: did it?  (sleep 1,
+ * reject_unauth_pipelining.) */
+static bool
+speaks_early (const HkSession *self, HkStage stage)
+{
+    char byte;
+    return (stage == HK_STAGE_CONNECT || stage == HK_STAGE_HELO ||
+            stage == HK_STAGE_DATA) &&
+           (self->rest_size > 0 ||
+            recv (self->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0);
+}
+
+static void
+wake_up (HkLoopTimer *timer)
+{
+    HkCheck *check = timer->data;
+    HkSession *self = check->session;
+    self->nap = NULL;
+    if (check->verdict.what != HK_VERDICT_SLEEP) {
+        check->verdict.sleep_s = 0;
+        check_is_done (check);
+        return;
+    }
+    if (!self->is_improper && speaks_early (self, check->stage)) {
+        hk_report_text (self, HK_LOG_INFO,
+                        "improper command pipelining after %s from %s[%s]",
+                        hk_verb_name ((HkVerb) self->last_verb), self->client_name,
+                        self->client_address);
+        self->is_improper = true;
+    }
+    fill_subject (self, check->recipient, &check->subject, check->id);
+    if (hk_access_may_block_for (self->dialogue->access, check->stage, &check->subject)) {
+        hk_workers_run (self->dialogue->sessions->options.workers, run_on_worker,
+                        back_on_loop, check);
+        return;
+    }
+    run_on_worker (check);
+    check_is_done (check);
+}
+
+static bool
+is_asleep (const HkVerdict *verdict)
+{
+    return verdict->what == HK_VERDICT_SLEEP || verdict->sleep_s > 0;
+}
+
+static void
+check_is_done (HkCheck *check)
+{
     HkSession *session = check->session;
+    if (is_asleep (&check->verdict)) {
+        session->nap = check;
+        hk_timer_init (&check->timer, session->dialogue->sessions->options.loop, wake_up,
+                       check);
+        hk_timer_arm (&check->timer, check->verdict.sleep_s * HK_SECOND);
+        return;
+    }
     session->is_busy = false;
     check->then (session, &check->verdict);
     hk_verdict_clear (&check->verdict);
     g_free (check);
     hk_session_resume (session);
+}
+
+void
+hk_session_end_nap (HkSession *self)
+{
+    if (self->nap == NULL)
+        return;
+    hk_timer_disarm (&self->nap->timer);
+    hk_verdict_clear (&self->nap->verdict);
+    g_clear_pointer (&self->nap, g_free);
+}
+
+static HkCheck *
+check_new (HkSession *self, HkStage stage, HkSpan recipient, HkCheckDone then)
+{
+    HkCheck *check = g_new0 (HkCheck, 1);
+    check->session = self;
+    check->stage = stage;
+    check->then = then;
+    check->recipient = recipient;
+    self->is_busy = true;
+    return check;
 }
 
 void
@@ -80,18 +173,20 @@ hk_session_check (HkSession *self, HkStage stage, HkSpan recipient, HkCheckDone 
     fill_subject (self, recipient, &subject, id);
     if (!hk_access_may_block_for (d->access, stage, &subject)) {
         HkVerdict *verdict = &d->sessions->verdict;
-        hk_verdict_reset (verdict);
         hk_access_run (d->access, stage, &subject, verdict);
-        then (self, verdict);
+        if (!is_asleep (verdict)) {
+            then (self, verdict);
+            return;
+        }
+        HkCheck *check = check_new (self, stage, recipient, then);
+        check->verdict = *verdict;
+        hk_verdict_init (verdict);
+        check_is_done (check);
         return;
     }
-    Check *check = g_new0 (Check, 1);
-    check->session = self;
-    check->stage = stage;
-    check->then = then;
+    HkCheck *check = check_new (self, stage, recipient, then);
     hk_verdict_init (&check->verdict);
     fill_subject (self, recipient, &check->subject, check->id);
-    self->is_busy = true;
     hk_workers_run (d->sessions->options.workers, run_on_worker, back_on_loop, check);
 }
 

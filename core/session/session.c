@@ -32,6 +32,7 @@ hk_session_free (HkSession *self)
         hk_resolver_cancel (sessions->options.resolver, self);
     hk_fd_watch_detach (&self->watch);
     hk_timer_disarm (&self->timer);
+    hk_session_end_nap (self);
     hk_loop_cancel_turn_end (sessions->options.loop, &self->hook);
     if (self->tls != NULL)
         hk_tls_close (self->tls);

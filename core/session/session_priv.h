@@ -12,6 +12,8 @@
 #define HK_SESSION_OUT_LIMIT (64u * 1024)
 
 typedef struct HkSession HkSession;
+typedef struct HkCheck HkCheck;
+typedef struct HkFooter HkFooter;
 
 typedef enum {
     HK_PHASE_NAMES,   /* waiting for the resolver; not greeted yet */
@@ -49,6 +51,8 @@ struct HkDialogue {
     bool rewrite_inet_interfaces, rewrite_mynetworks;
     HkSessionTls *tls; /* borrowed; NULL: none */
     GString *ehlo_tls; /* as ehlo, inside TLS */
+    HkFooter *footer;       /* of refusals; NULL: none */
+    HkMaps *command_filter; /* NULL: none */
 };
 
 enum { /* EHLO keywords */
@@ -72,6 +76,7 @@ struct HkSessions {
     uint8_t *buffer;   /* HK_SESSION_READ_SIZE; valid inside one callback */
     HkVerdict verdict; /* of checks that run inline */
     GString *scratch;
+    GString *filtered; /* the command at hand, when smtpd_command_filter changed it */
     GPtrArray *spare_out, *spare_arenas;
     HkSession *first;
     size_t count;
@@ -128,6 +133,7 @@ struct HkSession {
     GString *out;  /* NULL: nothing to say */
     size_t out_sent;
     HkTransaction *tx;
+    HkCheck *nap; /* a check that sleeps; NULL: none */
     uint64_t chunk_left;
     char *asked; /* what VRFY or ETRN asks about */
     char *helo, *client_name, *client_reverse;
@@ -164,6 +170,22 @@ void hk_session_hang_up (HkSession *self, int code, const char *dsn, const char 
 void hk_session_count_error (HkSession *self);
 GString *hk_session_out (HkSession *self);
 
+/* ---- footer.c */
+/* *OUT is NULL when there is none. */
+bool hk_footer_open (HkPlugins *plugins, HkSettings *view, HkFooter **out, GError **error);
+void hk_footer_free (HkFooter *self);
+/* Append to TEXT, the text of the reply CODE DSN, what stands behind it; line breaks part
+ * the lines of the reply.  False: nothing. */
+bool hk_footer_append (const HkFooter *self, const HkSession *session, int code,
+                       const char *dsn, GString *text);
+
+/* ---- filter.c */
+/* Refuses tables that may block. */
+HkMaps *hk_session_maps_open (HkPlugins *plugins, HkSettings *view, const char *parameter,
+                              GError **error);
+/* What LINE is to be taken for; false: for itself. */
+bool hk_command_filter (HkDialogue *self, HkSpan line, GString *out);
+
 /* ---- command.c */
 /* REST is the input behind the line, for the check of pipelining. */
 void hk_session_command (HkSession *self, HkSpan line, HkSpan rest);
@@ -185,6 +207,7 @@ typedef void (*HkCheckDone) (HkSession *self, HkVerdict *verdict);
 /* Run the restrictions of STAGE for RECIPIENT (may be empty) inline or on a worker; THEN
  * gets the verdict on the loop. */
 void hk_session_check (HkSession *self, HkStage stage, HkSpan recipient, HkCheckDone then);
+void hk_session_end_nap (HkSession *self);
 /* The usual consequences of a verdict: logs its lines, takes over actions into the
  * transaction; a refusal is answered and logged.  True: passed. */
 bool hk_session_verdict (HkSession *self, HkStage stage, HkSpan recipient,

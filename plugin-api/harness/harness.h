@@ -53,7 +53,11 @@ void hk_harness_table (HkHarness *self, const char *spec, const char *key,
                        const char *value);
 /* match_list: SUBJECT (NULL: the client) is in PARAMETER. */
 void hk_harness_match (HkHarness *self, const char *parameter, const char *subject);
+/* ... cannot be told now: HK_LATER. */
+void hk_harness_match_later (HkHarness *self, const char *parameter, const char *subject);
+/* DEST -1: HK_LATER. */
 void hk_harness_destination (HkHarness *self, const char *address, int32_t dest);
+/* REASON "": HK_LATER. */
 void hk_harness_unlisted (HkHarness *self, const char *address, const char *reason);
 /* Text of `action` (access(5)): its verdict; unset actions are HK_DUNNO. */
 void hk_harness_action (HkHarness *self, const char *action, HkAnswer verdict);

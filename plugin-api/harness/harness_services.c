@@ -258,6 +258,8 @@ host_destination (HkCall *call, HkSpan address, int32_t *out)
 {
     g_autofree char *a = dup_span (address);
     void *dest = g_hash_table_lookup (call->harness->destinations, a);
+    if (GPOINTER_TO_INT (dest) < 0)
+        return HK_LATER;
     *out = dest == NULL ? HK_DEST_OTHER : GPOINTER_TO_INT (dest);
     return HK_OK;
 }
@@ -269,6 +271,8 @@ host_listed (HkCall *call, HkSpan address, HkSpan *out_reason)
     const char *reason = g_hash_table_lookup (call->harness->unlisted, a);
     if (reason == NULL)
         return HK_FOUND;
+    if (reason[0] == '\0')
+        return HK_LATER;
     *out_reason = span_of (reason);
     return HK_ABSENT;
 }
@@ -278,7 +282,8 @@ host_match_list (HkCall *call, const char *parameter, HkSpan subject)
 {
     g_autofree char *s = dup_span (subject);
     g_autofree char *key = g_strdup_printf ("%s\t%s", parameter, s);
-    return g_hash_table_contains (call->harness->matches, key) ? HK_FOUND : HK_ABSENT;
+    const char *answer = g_hash_table_lookup (call->harness->matches, key);
+    return answer == NULL ? HK_ABSENT : strcmp (answer, "later") == 0 ? HK_LATER : HK_FOUND;
 }
 
 /* ---- content and edits ---- */

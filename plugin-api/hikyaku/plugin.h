@@ -247,7 +247,8 @@ enum {
     HK_PROP_TLS_SUBJECT = 65,        /* common name of the client's certificate */
     HK_PROP_TLS_ISSUER = 66,         /* ... of its issuer */
     HK_PROP_TLS_FINGERPRINT = 67,    /* "AA:BB:…", by smtpd_tls_fingerprint_digest */
-    HK_PROP_TLS_KEY_FINGERPRINT = 68 /* ... of the public key in it */
+    HK_PROP_TLS_KEY_FINGERPRINT = 68, /* ... of the public key in it */
+    HK_PROP_ETRN_DOMAIN = 95          /* restriction: what ETRN asks for; absent elsewhere */
 };
 
 enum { /* HK_PROP_CONTENT_FLAGS */

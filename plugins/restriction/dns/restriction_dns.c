@@ -1,10 +1,12 @@
-/* restriction_dns.c: reject_unknown_sender_domain, reject_unknown_recipient_domain,
- * reject_unknown_helo_hostname: names that the domain name system does not know.
+/* restriction_dns.c: the words that ask the domain name system; here those that refuse names
+ * that it does not know: reject_unknown_{sender,recipient}_domain and
+ * reject_unknown_helo_hostname.
  *
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "restriction_dns.h"
 
-#include <string.h>
+#include "../names.h"
+#include "../words.h"
 
 typedef struct {
     const HkHost *host;
@@ -64,8 +66,6 @@ dns_close (void *instance)
 /* ---- checks
  * --------------------------------------------------------------------------------- */
 
-#define ARG(s) (int) (s).size, (const char *) (s).data
-
 static HkAnswer
 judge (const DnsRestriction *self, HkCall *call, const DnsWord *word, HkSpan subject,
        const char *name)
@@ -94,23 +94,14 @@ judge (const DnsRestriction *self, HkCall *call, const DnsWord *word, HkSpan sub
     }
 }
 
-/* The name behind the last @ outside quotes; NULL: none, or an address literal. */
+/* NULL: none, or an address literal. */
 static char *
 domain_of (HkSpan address)
 {
-    bool is_quoted = false;
-    size_t at = address.size;
-    for (size_t i = 0; i < address.size; i++) {
-        if (is_quoted && address.data[i] == '\\')
-            i++;
-        else if (address.data[i] == '"')
-            is_quoted = !is_quoted;
-        else if (address.data[i] == '@' && !is_quoted)
-            at = i;
-    }
-    if (at + 1 >= address.size || address.data[at + 1] == '[')
+    HkSpan domain = address_domain (address);
+    if (domain.size == 0 || domain.data[0] == '[')
         return NULL;
-    return g_strndup ((const char *) address.data + at + 1, address.size - at - 1);
+    return g_strndup ((const char *) domain.data, domain.size);
 }
 
 static HkAnswer
@@ -163,11 +154,6 @@ check_helo (void *instance, HkCall *call)
 /* ---- the descriptor
  * ------------------------------------------------------------------------------ */
 
-#define CODE_PARAM(n, h)                                                                   \
-    {                                                                                      \
-        .name = n, .type = HK_PARAM_INT, .flags = HK_PARAM_RELOADABLE, .preset = "450",    \
-        .min = 400, .max = 599, .help = h                                                  \
-    }
 #define TEXT_PARAM(n, p, h)                                                                \
     {                                                                                      \
         .name = n, .type = HK_PARAM_STRING, .flags = HK_PARAM_RELOADABLE, .preset = p,     \
@@ -175,8 +161,8 @@ check_helo (void *instance, HkCall *call)
     }
 
 static const HkParam dns_params[] = {
-    CODE_PARAM ("unknown_address_reject_code", "Reply code for domains that do not exist."),
-    CODE_PARAM ("unknown_hostname_reject_code",
+    WORD_CODE_PARAM ("unknown_address_reject_code", "450", "Reply code for domains that do not exist."),
+    WORD_CODE_PARAM ("unknown_hostname_reject_code", "450",
                 "Reply code for HELO names that do not exist."),
     TEXT_PARAM ("reject_tempfail_action", "defer_if_permit",
                 "What a lookup without an answer means: defer or defer_if_permit."),
@@ -187,27 +173,40 @@ static const HkParam dns_params[] = {
     {.name = NULL},
 };
 
-#define WORD(symbol, word, opener, checker, need)                                          \
-    static const HkRestrictionClass symbol = {                                             \
-        .base = {.size = sizeof (HkRestrictionClass),                                      \
-                 .kind = HK_KIND_RESTRICTION,                                              \
-                 .class_minor = HK_RESTRICTION_MINOR,                                      \
-                 .name = word,                                                             \
-                 .flags = HK_THREAD_SAFE | HK_MAY_BLOCK,                                   \
-                 .params = dns_params,                                                     \
-                 .open = opener,                                                           \
-                 .close = dns_close},                                                      \
-        .needs = need,                                                                     \
-        .check = checker,                                                                  \
-    }
+#define DNS_WORD(symbol, word, opener, checker, need)                                      \
+    WORD_CLASS (symbol, word, 0, HK_THREAD_SAFE | HK_MAY_BLOCK, dns_params, opener,        \
+                dns_close, checker, need)
 
-WORD (sender_domain, "reject_unknown_sender_domain", open_address, check_sender,
+DNS_WORD (sender_domain, "reject_unknown_sender_domain", open_address, check_sender,
       HK_NEEDS_SENDER);
-WORD (recipient_domain, "reject_unknown_recipient_domain", open_address, check_recipient,
+DNS_WORD (recipient_domain, "reject_unknown_recipient_domain", open_address, check_recipient,
       HK_NEEDS_RECIPIENT);
-WORD (helo_hostname, "reject_unknown_helo_hostname", open_helo, check_helo, HK_NEEDS_HELO);
+DNS_WORD (helo_hostname, "reject_unknown_helo_hostname", open_helo, check_helo,
+          HK_NEEDS_HELO);
 
-HK_PLUGIN (restriction_dns, .version = "1.0", .licence = "LGPL-2.1-or-later",
-           .summary = "names that the domain name system does not know",
-           .classes = HK_CLASSES (&sender_domain.base, &recipient_domain.base,
-                                  &helo_hostname.base))
+/* A descriptor is constant: the words of the other files are named one by one. */
+static const HkClass *const classes[] = {
+    &sender_domain.base,
+    &recipient_domain.base,
+    &helo_hostname.base,
+    &restriction_dns_mx_backup.base,
+    &restriction_dns_client_a.base,
+    &restriction_dns_client_mx.base,
+    &restriction_dns_client_ns.base,
+    &restriction_dns_reverse_a.base,
+    &restriction_dns_reverse_mx.base,
+    &restriction_dns_reverse_ns.base,
+    &restriction_dns_helo_a.base,
+    &restriction_dns_helo_mx.base,
+    &restriction_dns_helo_ns.base,
+    &restriction_dns_sender_a.base,
+    &restriction_dns_sender_mx.base,
+    &restriction_dns_sender_ns.base,
+    &restriction_dns_recipient_a.base,
+    &restriction_dns_recipient_mx.base,
+    &restriction_dns_recipient_ns.base,
+    NULL,
+};
+
+HK_PLUGIN (restriction_dns, .version = "1.1", .licence = "LGPL-2.1-or-later",
+           .summary = "what the domain name system says about names", .classes = classes)

@@ -3,10 +3,11 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "restriction_dns.h"
 
+#include <arpa/inet.h>
 #include <string.h>
 #include <unbound.h>
 
-enum { TYPE_A = 1, TYPE_MX = 15, TYPE_AAAA = 28, CLASS_IN = 1 };
+enum { CLASS_IN = 1, NAME_SIZE = 256 };
 
 struct DnsAsker {
     struct ub_ctx *context; /* locks itself: any number of threads */
@@ -87,57 +88,163 @@ restriction_dns_asker_free (DnsAsker *self)
     g_free (self);
 }
 
-typedef enum {
-    ANSWER_DATA,
-    ANSWER_NONE,
-    ANSWER_NO_NAME,
-    ANSWER_LATER,
-    ANSWER_NULL_MX
-} Answer;
+/* ---- records */
+
+static void
+record_clear (void *data)
+{
+    g_free (((DnsRecord *) data)->text);
+}
+
+GArray *
+restriction_dns_records_new (void)
+{
+    GArray *self = g_array_new (FALSE, TRUE, sizeof (DnsRecord));
+    g_array_set_clear_func (self, record_clear);
+    return self;
+}
+
+/* An uncompressed name of the wire as text; false: it is none, or holds bytes that no host
+ * name has. */
+static bool
+read_name (const uint8_t *data, size_t size, char out[NAME_SIZE])
+{
+    size_t at = 0, n = 0;
+    while (at < size && data[at] != 0) {
+        size_t length = data[at++];
+        if (length > 63 || at + length > size || n + length + 1 >= NAME_SIZE)
+            return false;
+        if (n > 0)
+            out[n++] = '.';
+        for (size_t i = 0; i < length; i++) {
+            uint8_t c = data[at + i];
+            if (c <= ' ' || c == '.' || c >= 0x7f)
+                return false;
+            out[n++] = (char) c;
+        }
+        at += length;
+    }
+    out[n] = '\0';
+    return at < size;
+}
+
+static bool
+read_record (DnsType type, const uint8_t *data, size_t size, DnsRecord *out)
+{
+    char text[NAME_SIZE];
+    *out = (DnsRecord){0};
+    switch (type) {
+    case RESTRICTION_DNS_A:
+    case RESTRICTION_DNS_AAAA:
+        if (size != (type == RESTRICTION_DNS_A ? 4u : 16u) ||
+            inet_ntop (type == RESTRICTION_DNS_A ? AF_INET : AF_INET6, data, text,
+                       sizeof text) == NULL)
+            return false;
+        break;
+    case RESTRICTION_DNS_MX:
+        if (size < 3)
+            return false;
+        out->preference = (unsigned) data[0] << 8 | data[1];
+        data += 2;
+        size -= 2;
+        G_GNUC_FALLTHROUGH;
+    case RESTRICTION_DNS_NS:
+        if (!read_name (data, size, text))
+            return false;
+        break;
+    }
+    out->text = g_strdup (text);
+    return true;
+}
+
+const char *
+restriction_dns_outcome_text (DnsOutcome outcome)
+{
+    switch (outcome) {
+    case RESTRICTION_DNS_NO_DATA:
+        return "Host found but no data record of requested type";
+    case RESTRICTION_DNS_NO_NAME:
+        return "Host not found";
+    default:
+        return "Host not found, try again";
+    }
+}
+
+static int
+compare_preference (const void *a, const void *b)
+{
+    const DnsRecord *x = a, *y = b;
+    return (x->preference > y->preference) - (x->preference < y->preference);
+}
+
+DnsOutcome
+restriction_dns_ask (DnsAsker *self, const char *name, DnsType type, GArray *out)
+{
+    struct ub_result *result = NULL;
+    DnsOutcome outcome = RESTRICTION_DNS_NO_ANSWER;
+    guint before = out->len;
+    if (ub_resolve (self->context, name, type, CLASS_IN, &result) != 0)
+        return RESTRICTION_DNS_NO_ANSWER;
+    if (result->nxdomain)
+        outcome = RESTRICTION_DNS_NO_NAME;
+    else if (result->rcode == 0)
+        outcome = RESTRICTION_DNS_NO_DATA;
+    for (size_t i = 0; result->havedata && result->data[i] != NULL &&
+                       out->len - before < RESTRICTION_DNS_MAX_RECORDS;
+         i++) {
+        DnsRecord record;
+        const uint8_t *data = (const uint8_t *) result->data[i];
+        if (read_record (type, data, (size_t) result->len[i], &record))
+            g_array_append_val (out, record);
+    }
+    ub_resolve_free (result);
+    if (out->len == before)
+        return outcome;
+    if (type == RESTRICTION_DNS_MX)
+        g_array_sort (out, compare_preference);
+    return RESTRICTION_DNS_DATA;
+}
+
+DnsOutcome
+restriction_dns_addresses (DnsAsker *self, const char *name, GArray *out)
+{
+    DnsOutcome first = restriction_dns_ask (self, name, RESTRICTION_DNS_A, out);
+    if (first == RESTRICTION_DNS_NO_NAME)
+        return first;
+    DnsOutcome second = restriction_dns_ask (self, name, RESTRICTION_DNS_AAAA, out);
+    return first == RESTRICTION_DNS_NO_DATA || second == RESTRICTION_DNS_DATA ? second
+                                                                              : first;
+}
+
+/* ---- is there such a domain? */
 
 /* RFC 7505: one MX whose exchange is the root. */
 static bool
-is_null_mx (const struct ub_result *result)
+is_null_mx (const GArray *records)
 {
-    return result->data[0] != NULL && result->data[1] == NULL && result->len[0] == 3 &&
-           result->data[0][2] == '\0';
-}
-
-static Answer
-ask (DnsAsker *self, const char *name, int type)
-{
-    struct ub_result *result = NULL;
-    Answer answer = ANSWER_LATER;
-    if (ub_resolve (self->context, name, type, CLASS_IN, &result) != 0)
-        return ANSWER_LATER;
-    if (result->havedata)
-        answer = type == TYPE_MX && is_null_mx (result) ? ANSWER_NULL_MX : ANSWER_DATA;
-    else if (result->nxdomain)
-        answer = ANSWER_NO_NAME;
-    else if (result->rcode == 0)
-        answer = ANSWER_NONE;
-    ub_resolve_free (result);
-    return answer;
+    return records->len == 1 && g_array_index (records, DnsRecord, 0).text[0] == '\0';
 }
 
 DnsFinding
 restriction_dns_find (DnsAsker *self, const char *name, const char **out_why)
 {
-    static const int types[] = {TYPE_MX, TYPE_A, TYPE_AAAA};
+    static const DnsType types[] = {RESTRICTION_DNS_MX, RESTRICTION_DNS_A,
+                                    RESTRICTION_DNS_AAAA};
     DnsFinding finding = RESTRICTION_DNS_ABSENT;
+    g_autoptr (GArray) records = restriction_dns_records_new ();
     for (size_t i = 0; i < G_N_ELEMENTS (types); i++) {
-        switch (ask (self, name, types[i])) {
-        case ANSWER_DATA:
-            return RESTRICTION_DNS_EXISTS;
-        case ANSWER_NULL_MX:
-            return RESTRICTION_DNS_NULL_MX;
-        case ANSWER_NO_NAME:
+        switch (restriction_dns_ask (self, name, types[i], records)) {
+        case RESTRICTION_DNS_DATA:
+            return types[i] == RESTRICTION_DNS_MX && is_null_mx (records)
+                       ? RESTRICTION_DNS_NULL_MX
+                       : RESTRICTION_DNS_EXISTS;
+        case RESTRICTION_DNS_NO_NAME:
             return RESTRICTION_DNS_ABSENT;
-        case ANSWER_LATER:
+        case RESTRICTION_DNS_NO_ANSWER:
             finding = RESTRICTION_DNS_LATER;
             *out_why = "no answer from the domain name system";
             break;
-        case ANSWER_NONE:
+        case RESTRICTION_DNS_NO_DATA:
             break;
         }
     }

@@ -1,22 +1,28 @@
-/* restriction_basic_names.c: is this a host name, is it complete?
+/* names.h: is this a host name, is it complete, which domain has an address?  Static
+ * functions only.
  *
  * SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "restriction_basic.h"
+#ifndef HK_PLUGINS_RESTRICTION_NAMES_H
+#define HK_PLUGINS_RESTRICTION_NAMES_H
 
 #include <arpa/inet.h>
+#include <glib.h>
+#include <hikyaku/plugin.h>
+#include <stdbool.h>
 #include <string.h>
 
-#define MAX_NAME 255
-#define MAX_LABEL 63
 
-static bool
+#define NAME_SIZE 255
+#define NAME_LABEL_SIZE 63
+
+static inline bool
 is_label_byte (uint8_t c)
 {
     return g_ascii_isalnum (c) || c == '-' || c == '_' || c >= 0x80;
 }
 
 /* Each label: 1 to 63 bytes, no hyphen at its ends. */
-static bool
+static inline bool
 has_valid_labels (HkSpan name, unsigned *out_n, bool *out_last_is_number)
 {
     size_t begin = 0;
@@ -28,7 +34,7 @@ has_valid_labels (HkSpan name, unsigned *out_n, bool *out_last_is_number)
             continue;
         }
         size_t length = i - begin;
-        if (length == 0 || length > MAX_LABEL || name.data[begin] == '-' ||
+        if (length == 0 || length > NAME_LABEL_SIZE || name.data[begin] == '-' ||
             name.data[i - 1] == '-')
             return false;
         *out_last_is_number = true;
@@ -40,7 +46,7 @@ has_valid_labels (HkSpan name, unsigned *out_n, bool *out_last_is_number)
     return true;
 }
 
-static HkSpan
+static inline HkSpan
 without_last_dot (HkSpan name)
 {
     if (name.size > 1 && name.data[name.size - 1] == '.')
@@ -48,30 +54,33 @@ without_last_dot (HkSpan name)
     return name;
 }
 
-bool
-restriction_basic_is_hostname (HkSpan name)
+/* RFC 1123 names, underscore tolerated; not all digits at the end. */
+static inline bool
+name_is_hostname (HkSpan name)
 {
     unsigned n;
     bool is_number = false;
     name = without_last_dot (name);
-    if (name.size == 0 || name.size > MAX_NAME)
+    if (name.size == 0 || name.size > NAME_SIZE)
         return false;
     return has_valid_labels (name, &n, &is_number) && !is_number;
 }
 
-bool
-restriction_basic_is_fqdn (HkSpan name)
+/* ... with an inner dot. */
+static inline bool
+name_is_fqdn (HkSpan name)
 {
     unsigned n;
     bool is_number = false;
     name = without_last_dot (name);
-    if (name.size == 0 || name.size > MAX_NAME)
+    if (name.size == 0 || name.size > NAME_SIZE)
         return false;
     return has_valid_labels (name, &n, &is_number) && !is_number && n > 1;
 }
 
-bool
-restriction_basic_is_literal (HkSpan name)
+/* [192.0.2.1], [IPv6:…] */
+static inline bool
+name_is_literal (HkSpan name)
 {
     char text[64];
     unsigned char bytes[16];
@@ -85,8 +94,9 @@ restriction_basic_is_literal (HkSpan name)
     return inet_pton (AF_INET, text, bytes) == 1;
 }
 
-bool
-restriction_basic_is_fqdn_address (HkSpan address)
+/* What stands behind the last @ outside quotes; empty: none. */
+static inline HkSpan
+address_domain (HkSpan address)
 {
     bool is_quoted = false;
     size_t at = address.size;
@@ -99,7 +109,16 @@ restriction_basic_is_fqdn_address (HkSpan address)
             at = i;
     }
     if (at == address.size)
-        return false;
-    HkSpan domain = {address.data + at + 1, address.size - at - 1};
-    return restriction_basic_is_literal (domain) || restriction_basic_is_fqdn (domain);
+        return (HkSpan){NULL, 0};
+    return (HkSpan){address.data + at + 1, address.size - at - 1};
 }
+
+/* The domain of ADDRESS is fully qualified or a literal; a bare local part is not. */
+static inline bool
+address_is_fqdn (HkSpan address)
+{
+    HkSpan domain = address_domain (address);
+    return name_is_literal (domain) || name_is_fqdn (domain);
+}
+
+#endif

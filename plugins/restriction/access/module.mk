@@ -1,2 +1,0 @@
-plugin_restriction_access_SOURCES = plugins/restriction/access/restriction_access.c
-plugin_restriction_access_TESTS = plugins/restriction/access/test_restriction_access.c
