@@ -25,6 +25,26 @@ on_complaint (int level, const char *text, void *data)
     say (data, level, text);
 }
 
+/* Tables that the server's loop asks itself (core/session/filter.c). */
+static void
+check_waiting (HkPlugins *plugins, HkSettings *view, const Complaints *self)
+{
+    static const char *const parameters[] = {"smtpd_command_filter",
+                                             "smtpd_reject_footer_maps"};
+    for (size_t i = 0; i < G_N_ELEMENTS (parameters); i++) {
+        const char *text = hk_settings_get (view, parameters[i]);
+        g_autoptr (HkMaps) maps =
+            hk_maps_open (plugins, view, parameters[i], text, NULL);
+        if (maps == NULL || !hk_maps_may_block (maps))
+            continue;
+        g_autofree char *line = g_strdup_printf (
+            "%s = %s: every session would wait for this table; use a local type such as "
+            "pcre, regexp, texthash or hash",
+            parameters[i], text);
+        say (self, HK_LOG_ERROR, line);
+    }
+}
+
 void
 hk_check_access (HkPlugins *plugins, HkSettings *view, const HkService *service,
                  HkComplaintFn fn, void *data)
@@ -41,6 +61,7 @@ hk_check_access (HkPlugins *plugins, HkSettings *view, const HkService *service,
         say (&self, HK_LOG_ERROR, error->message);
     if (access != NULL)
         hk_access_free (access);
+    check_waiting (plugins, view, &self);
     if (router != NULL)
         hk_router_unref (router);
 }

@@ -364,7 +364,11 @@ void
 hk_session_command (HkSession *self, HkSpan line, HkSpan rest)
 {
     HkCommand command;
+    GString *filtered = self->dialogue->sessions->filtered;
     self->after_content = false;
+    if (self->dialogue->command_filter != NULL &&
+        hk_command_filter (self->dialogue, line, filtered))
+        line = hk_span_string (filtered);
     if (!hk_command_parse (line, &command)) {
         self->last_verb = HK_VERB_UNKNOWN;
         self->n_all[HK_VERB_UNKNOWN]++;

@@ -174,6 +174,17 @@ open_lists (HkDialogue *self, GError **error)
     return self->ehlo_maps != NULL && read_rewrite_clients (self, error);
 }
 
+static bool
+open_command_filter (HkDialogue *self, GError **error)
+{
+    const char *text = hk_settings_get (self->view, "smtpd_command_filter");
+    if (self->plugins == NULL || hk_span_strip (hk_span_text (text)).size == 0)
+        return true;
+    self->command_filter =
+        hk_session_maps_open (self->plugins, self->view, "smtpd_command_filter", error);
+    return self->command_filter != NULL;
+}
+
 HkDialogue *
 hk_dialogue_new (HkSessions *sessions, const HkDialogueOptions *options, GError **error)
 {
@@ -192,7 +203,8 @@ hk_dialogue_new (HkSessions *sessions, const HkDialogueOptions *options, GError 
     read_bare_lf (self, view);
     self->noop_commands = hk_settings_words (view, "smtpd_noop_commands");
     read_forbidden (self);
-    if (!open_lists (self, error))
+    if (!open_lists (self, error) || !open_command_filter (self, error) ||
+        !hk_footer_open (self->plugins, view, &self->footer, error))
         return NULL;
 
     g_autoptr (GString) banner = g_string_new (NULL);
@@ -228,6 +240,8 @@ hk_dialogue_free (HkDialogue *self)
     g_clear_pointer (&self->forbidden, hk_match_list_free);
     g_clear_pointer (&self->ehlo_maps, hk_maps_unref);
     g_clear_pointer (&self->rewrite_maps, hk_maps_unref);
+    g_clear_pointer (&self->command_filter, hk_maps_unref);
+    g_clear_pointer (&self->footer, hk_footer_free);
     g_strfreev (self->noop_commands);
     g_strfreev (self->forbidden_words);
     if (self->ehlo != NULL)

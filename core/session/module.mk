@@ -1,6 +1,7 @@
 # core/session/module.mk
 libhksession_la_SOURCES = core/session/check.c core/session/command.c core/session/content.c \
-	core/session/content.h core/session/data.c core/session/dialogue.c core/session/params.c \
+	core/session/content.h core/session/data.c core/session/dialogue.c \
+	core/session/filter.c core/session/footer.c core/session/params.c \
 	core/session/reply.c core/session/report.c core/session/session.c core/session/session.h \
 	core/session/session_priv.h core/session/sessions.c core/session/syntax.c \
 	core/session/syntax.h core/session/session_tls.h core/session/tls.c \

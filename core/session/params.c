@@ -150,5 +150,23 @@ const HkConfSpec hk_session_params[] = {
      .type = HK_CONF_STRING,
      .preset = "permit_inet_interfaces",
      .help = "clients whose message headers are completed with our domain"},
+    {.name = "smtpd_command_filter",
+     .type = HK_CONF_MAPS,
+     .preset = "",
+     .help = "tables that rewrite the commands of clients; none that waits"},
+    {.name = "smtpd_reject_footer",
+     .type = HK_CONF_RAW,
+     .preset = "",
+     .help = "text behind each 4xx and 5xx reply, with $client_address, $client_port, "
+             "$localtime, $server_name; \\c in front: on the same line; \\n: new line"},
+    {.name = "smtpd_reject_footer_maps",
+     .type = HK_CONF_MAPS,
+     .preset = "",
+     .help = "such texts by the whole reply; none that waits"},
+    {.name = "smtpd_expansion_filter",
+     .type = HK_CONF_RAW,
+     .preset = "\\t\\40!\"#$%&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\\\]^_`"
+               "abcdefghijklmnopqrstuvwxyz{|}~",
+     .help = "characters that stay as they are where a $name of a reply is filled in"},
     {.name = NULL},
 };

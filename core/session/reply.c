@@ -33,6 +33,13 @@ hk_session_say (HkSession *self, const char *text, size_t size)
 void
 hk_session_reply_span (HkSession *self, int code, const char *dsn, HkSpan text)
 {
+    if (code >= 400 && self->dialogue->footer != NULL) {
+        g_autoptr (GString) whole = g_string_new_len ((const char *) text.data,
+                                                      (gssize) text.size);
+        hk_footer_append (self->dialogue->footer, self, code, dsn, whole);
+        hk_reply_append (hk_session_out (self), code, dsn, hk_span_string (whole));
+        return;
+    }
     hk_reply_append (hk_session_out (self), code, dsn, text);
 }
 

@@ -27,6 +27,7 @@ hk_sessions_new (const HkSessionsOptions *options)
     self->options = *options;
     self->buffer = g_malloc (HK_SESSION_READ_SIZE);
     self->scratch = g_string_new (NULL);
+    self->filtered = g_string_new (NULL);
     self->spare_out = g_ptr_array_new_with_free_func (free_string);
     self->spare_arenas = g_ptr_array_new_with_free_func ((GDestroyNotify) hk_arena_free);
     self->drained_hook = (HkTurnHook){.fn = tell_drained, .data = self};
@@ -54,6 +55,7 @@ hk_sessions_free (HkSessions *self)
     g_ptr_array_unref (self->spare_out);
     g_ptr_array_unref (self->spare_arenas);
     g_string_free (self->scratch, TRUE);
+    g_string_free (self->filtered, TRUE);
     g_free (self->buffer);
     g_free (self);
 }

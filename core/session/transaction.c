@@ -155,7 +155,7 @@ is_over_limit (HkSession *self)
         hk_session_count_error (self);
     else if (self->n_good[HK_VERB_RCPT] > 0)
         self->n_good[HK_VERB_RCPT]--;
-    hk_session_say_literal (self, "452 4.5.3 Error: too many recipients\r\n");
+    hk_session_reply (self, 452, "4.5.3", "Error: too many recipients");
     return true;
 }
 
