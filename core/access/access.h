@@ -35,6 +35,7 @@ typedef struct HkAccessSubject {
     uint64_t size;
     size_t recipient_count;
     bool has_helo, has_sender, has_recipient, is_esmtp;
+    bool is_held;             /* HOLD was asked for before */
     bool improper_pipelining; /* the client sent more before it was allowed to */
     HkSpan tls_version;       /* empty: the session is not encrypted */
     HkSpan tls_cipher, tls_server_name, tls_subject, tls_issuer, tls_fingerprint,
@@ -42,6 +43,7 @@ typedef struct HkAccessSubject {
     unsigned tls_bits;
     bool tls_is_resumed, tls_has_certificate, tls_is_trusted;
     HkSpan etrn_domain;       /* HK_STAGE_ETRN */
+    HkSpan postponed; /* HK_STAGE_RCPT: what an earlier stage left in HkVerdict.postponed */
 } HkAccessSubject;
 
 /* hk_access_may_block, for these addresses: a table of known local users that blocks is no
@@ -67,6 +69,9 @@ typedef struct HkVerdict {
     GString *filter, *redirect; /* "" none */
     GPtrArray *prepend, *bcc;   /* char * */
     GPtrArray *log;         /* lines of warn/info/hold/discard…: "STATUS\tTEXT", for events */
+    /* smtpd_delay_reject = no: passed for now, but each RCPT is refused with this ("450 4.7.1
+     * text") that nothing else refuses; "" none */
+    GString *postponed;
     unsigned sleep_s;
     struct HkAccessRun *suspended; /* HK_VERDICT_SLEEP: where it goes on; owned */
 } HkVerdict;

@@ -118,6 +118,9 @@ split_dsn (const Action *action, const char *preset, char out[12])
     memcpy (out, action->text.data, length);
     out[length] = '\0';
     fit_dsn (out, action->subject.about);
+    if (strncmp (out, (const char *) action->text.data, length) != 0)
+        hk_log (HK_LOG_INFO, "mapping DSN status %.*s into %s status %s", (int) length,
+                (const char *) action->text.data, action->subject.class, out);
     return hk_span_strip (hk_span_sub (action->text, length, action->text.size));
 }
 
@@ -227,7 +230,7 @@ static bool
 has_message (const Action *action)
 {
     const HkAccessRun *run = action->run;
-    if (run->list == HK_LIST_ETRN)
+    if (run->stage == HK_STAGE_ETRN)
         hk_log (HK_LOG_WARNING, "access table %s: action %.*s is unavailable in %s",
                 table_of (run), HK_SPAN_ARG (action->word),
                 hk_list_parameters[HK_LIST_ETRN]);
@@ -236,13 +239,14 @@ has_message (const Action *action)
                 "access table %s: with smtpd_delay_reject=no, action %.*s is always skipped "
                 "in Client host or Helo command restrictions",
                 table_of (run), HK_SPAN_ARG (action->word));
-    return run->list != HK_LIST_ETRN && run->subject->has_sender;
+    return run->stage != HK_STAGE_ETRN && run->subject->has_sender;
 }
 
 static HkAnswer
 act_hold (const Action *action)
 {
-    if (!has_message (action))
+    if (!has_message (action) || action->run->subject->is_held ||
+        action->run->out->hold) /* said already */
         return HK_DUNNO;
     log_trigger (action, "hold", "HOLD");
     if (!action->run->is_warning) {
@@ -363,7 +367,6 @@ act_prepend (const Action *action)
         return HK_DUNNO;
     if (!is_header (action->text))
         return misused (action, "requires header: text");
-    log_target (action, "prepend", "PREPEND");
     if (!action->run->is_warning)
         g_ptr_array_add (action->run->out->prepend, hk_span_dup (action->text));
     return HK_DUNNO;

@@ -2,6 +2,7 @@
 #include "access/access_priv.h"
 
 #include "base/log.h"
+#include "mail/reply.h"
 
 #include <stdarg.h>
 
@@ -341,8 +342,13 @@ check_listed (HkAccessRun *run, HkSpan address, bool is_sender)
         return HK_DUNNO;
     }
     if (answer == HK_ABSENT) {
-        const char *dsn =
-            is_sender && g_str_has_prefix (unlisted.dsn, "5.1.1") ? "5.1.0" : unlisted.dsn;
+        const char *dsn = unlisted.dsn;
+        int class = HK_DEST_OTHER;
+        if (is_sender && strcmp (dsn, "5.1.1") == 0) /* as Postfix turns it */
+            dsn = hk_router_class (run->access->router, address, &class, NULL) == HK_OK &&
+                          class == HK_DEST_VIRTUAL_ALIAS
+                      ? "5.1.7"
+                      : "5.1.0";
         answer = hk_access_refuse_f (
             run, unlisted.code, dsn, "<%.*s>: %s rejected: %s", HK_SPAN_ARG (address),
             is_sender ? "Sender address" : "Recipient address", unlisted.text);
@@ -372,6 +378,15 @@ run_list (HkAccessRun *run, int list)
     return plan->steps->len == 0 ? HK_DUNNO : run_from (run, plan, 0);
 }
 
+/* defer_if_reject is for the list in which it stands. */
+static void
+forget_postponed (HkPostponed *slot)
+{
+    if (slot->text != NULL)
+        g_string_free (slot->text, TRUE);
+    *slot = (HkPostponed){0};
+}
+
 /* False: asleep. */
 static bool
 run_lists (HkAccessRun *run)
@@ -379,6 +394,8 @@ run_lists (HkAccessRun *run)
     int lists[5];
     size_t n = hk_access_lists_of (run->access, run->stage, lists);
     for (; run->at_list < n && !run->is_refused; run->at_list++) {
+        if (run->n_frames == 0)
+            forget_postponed (&run->if_reject);
         HkAnswer answer = run_list (run, lists[run->at_list]);
         if (answer == HK_ACCESS_SUSPENDED)
             return false;
@@ -388,14 +405,31 @@ run_lists (HkAccessRun *run)
     return true;
 }
 
+/* "if permit" is known at RCPT: what an earlier stage postponed goes on waiting until then. */
+static void
+take_postponed (HkAccessRun *run, bool is_recipient_stage)
+{
+    HkSpan text, earlier = run->subject->postponed;
+    const HkPostponed *slot = &run->if_permit;
+    char dsn[12];
+    int code;
+    if (run->is_refused)
+        return;
+    if (slot->is_set && run->stage < HK_STAGE_RCPT)
+        g_string_printf (run->out->postponed, "%d %s %s", slot->code, slot->dsn,
+                         slot->text->str);
+    else if (slot->is_set)
+        record_refusal (run, slot->code, slot->dsn, hk_span_string (slot->text));
+    else if (is_recipient_stage && hk_reply_split (earlier, &code, dsn, &text))
+        record_refusal (run, code, dsn, text);
+}
+
 static void
 run_final_checks (HkAccessRun *run)
 {
     const HkAccessSubject *s = run->subject;
     bool is_recipient_stage = run->stage == HK_STAGE_RCPT || run->stage == HK_STAGE_VRFY;
-    if (!run->is_refused && run->if_permit.is_set)
-        record_refusal (run, run->if_permit.code, run->if_permit.dsn,
-                        hk_span_string (run->if_permit.text));
+    take_postponed (run, is_recipient_stage);
     if (!is_recipient_stage || run->out->what == HK_VERDICT_DISCARD ||
         run->access->takes_unknown)
         return;

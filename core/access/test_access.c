@@ -162,6 +162,13 @@ test_lists (void)
          NULL, NO, 451, "4.3.5", "Server configuration error"},
         {RELAY "smtpd_restriction_classes = strict\nsmtpd_sender_restrictions = strict\n",
          NULL, NO, 451, "4.3.5", "Server configuration error"},
+        /* a mistake is none that warn_if_reject makes harmless */
+        {RELAY "smtpd_sender_restrictions = warn_if_reject permti\n", NULL, NO, 451,
+         "4.3.5", "Server configuration error"},
+        {RELAY "smtpd_sender_restrictions = warn_if_reject sleep soon\n", NULL, NO, 451,
+         "4.3.5", "Server configuration error"},
+        {RELAY "smtpd_sender_restrictions = sleep\n", NULL, NO, 451, "4.3.5",
+         "Server configuration error"},
     };
     test_cases (cases, G_N_ELEMENTS (cases));
 }
@@ -175,13 +182,36 @@ test_postponed (void)
         {RELAY "smtpd_sender_restrictions = defer_if_permit\n", "x@away.test", NO, 554,
          "5.7.1", "<x@away.test>: Relay access denied"},
         {RELAY "smtpd_sender_restrictions = defer_if_reject\n", NULL, PASS},
-        {RELAY "smtpd_sender_restrictions = defer_if_reject\n", "x@away.test", NO, 450,
+        {RELAY "smtpd_sender_restrictions = defer_if_reject, reject\n", NULL, NO, 450,
          "4.7.0", "<joe@sender.test>: Sender address rejected: defer_if_reject requested"},
+        /* only in its own list */
+        {RELAY "smtpd_sender_restrictions = defer_if_reject\n", "x@away.test", NO, 554,
+         "5.7.1", "<x@away.test>: Relay access denied"},
         {RELAY "smtpd_sender_restrictions = check_sender_access "
                "rows:joe@sender.test=DEFER_IF_PERMIT~Grey~list\n",
          NULL, NO, 450, "4.7.1", "<joe@sender.test>: Sender address rejected: Grey list"},
     };
     test_cases (cases, G_N_ELEMENTS (cases));
+}
+
+/* smtpd_delay_reject = no: whether the rest permits is known at RCPT. */
+static void
+test_postponed_early (void)
+{
+    Fixture f;
+    setup (&f, RELAY "smtpd_delay_reject = no\nsmtpd_helo_restrictions = check_helo_access "
+                     "rows:helo.client.test=DEFER_IF_PERMIT~wait\n");
+    run (&f, HK_STAGE_HELO);
+    g_assert_cmpint (f.verdict.what, ==, HK_VERDICT_PASS);
+    g_assert_cmpstr (f.verdict.postponed->str, ==,
+                     "450 4.7.1 <helo.client.test>: Helo command rejected: wait");
+    g_autofree char *kept = g_strdup (f.verdict.postponed->str);
+    f.subject.postponed = hk_span_text (kept);
+    expect (&f, HK_STAGE_RCPT, NO, 450, "4.7.1",
+            "<helo.client.test>: Helo command rejected: wait");
+    f.subject.recipient = HK_SPAN ("x@away.test"); /* what refuses for good goes first */
+    expect (&f, HK_STAGE_RCPT, NO, 554, "5.7.1", "<x@away.test>: Relay access denied");
+    teardown (&f);
 }
 
 static void
@@ -417,7 +447,6 @@ test_side_effects (void)
     g_assert_cmpstr (g_ptr_array_index (f.verdict.prepend, 0), ==, "X-Seen: yes");
     static const char *const lines[] = {
         "hold\t<host.client.test[198.51.100.7]>: Client host look",
-        "prepend\t<helo.client.test>: Helo command triggers PREPEND X-Seen: yes",
         "filter\t<joe@sender.test>: Sender address triggers FILTER scan:[::1]:10025",
         "redirect\t<jane@ours.test>: Recipient address triggers REDIRECT all@ours.test",
         "bcc\t<jane@ours.test>: Recipient address triggers BCC copy@ours.test",
@@ -583,6 +612,7 @@ int
 main (int argc, char **argv)
 {
     g_test_init (&argc, &argv, NULL);
+    g_test_add_func ("/access/postponed_early", test_postponed_early);
     g_test_add_func ("/access/sleep", test_sleep);
     g_test_add_func ("/access/sleep_in_table", test_sleep_in_table);
     g_test_add_func ("/access/sleep_forgotten", test_sleep_forgotten);

@@ -7,6 +7,31 @@
 
 #include "mail/reply.h"
 
+G_STATIC_ASSERT (HK_STAGE_CONNECT == 0 && HK_STAGE_HELO == 1 && HK_STAGE_MAIL == 2);
+
+/* The first one that waits. */
+static HkSpan
+postponed (const HkSession *self)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS (self->postponed); i++)
+        if (self->postponed[i] != NULL)
+            return hk_span_string (self->postponed[i]);
+    return HK_SPAN_NONE;
+}
+
+/* Instead of what this stage said before. */
+static void
+keep_postponed (HkSession *self, HkStage stage, const HkVerdict *verdict)
+{
+    if (stage > HK_STAGE_MAIL)
+        return;
+    if (self->postponed[stage] != NULL)
+        g_string_free (self->postponed[stage], TRUE);
+    self->postponed[stage] = NULL;
+    if (verdict->postponed != NULL && verdict->postponed->len > 0)
+        self->postponed[stage] = g_string_new (verdict->postponed->str);
+}
+
 static void
 fill_subject (HkSession *self, HkSpan recipient, HkAccessSubject *out,
               char id[HK_QUEUE_ID_TEXT])
@@ -29,6 +54,7 @@ fill_subject (HkSession *self, HkSpan recipient, HkAccessSubject *out,
         .has_helo = self->helo != NULL,
         .is_esmtp = self->is_esmtp,
         .improper_pipelining = self->is_improper,
+        .postponed = postponed (self),
         .etrn_domain =
             self->last_verb == HK_VERB_ETRN && self->asked != NULL
                 ? hk_span_text (self->asked)
@@ -39,6 +65,7 @@ fill_subject (HkSession *self, HkSpan recipient, HkAccessSubject *out,
         return;
     out->sender = tx->envelope.sender;
     out->has_sender = true;
+    out->is_held = (tx->envelope.flags & HK_ENVELOPE_HOLD) != 0;
     out->size = tx->options.size;
     out->recipient_count = tx->envelope.n_recipients;
     if (tx->incoming != NULL)
@@ -170,6 +197,11 @@ hk_session_check (HkSession *self, HkStage stage, HkSpan recipient, HkCheckDone 
     HkDialogue *d = self->dialogue;
     HkAccessSubject subject;
     char id[HK_QUEUE_ID_TEXT];
+    if (self->tx != NULL && self->tx->is_discarded) { /* nothing is left to decide */
+        hk_verdict_reset (&d->sessions->verdict);
+        then (self, &d->sessions->verdict);
+        return;
+    }
     fill_subject (self, recipient, &subject, id);
     if (!hk_access_may_block_for (d->access, stage, &subject)) {
         HkVerdict *verdict = &d->sessions->verdict;
@@ -264,6 +296,7 @@ bool
 hk_session_verdict (HkSession *self, HkStage stage, HkSpan recipient, HkVerdict *verdict)
 {
     log_lines (self, stage, recipient, verdict);
+    keep_postponed (self, stage, verdict);
     if (verdict->what == HK_VERDICT_PASS || verdict->what == HK_VERDICT_DISCARD) {
         take_actions (self, verdict);
         return true;

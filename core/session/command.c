@@ -72,6 +72,7 @@ helo_checked (HkSession *self, HkVerdict *verdict)
 {
     if (!hk_session_verdict (self, HK_STAGE_HELO, HK_SPAN_NONE, verdict)) {
         g_clear_pointer (&self->helo, g_free);
+        self->is_esmtp = self->was_esmtp;
         return;
     }
     if (self->is_esmtp)
@@ -93,6 +94,7 @@ do_helo (HkSession *self, HkSpan name, bool is_esmtp)
     hk_text_append_printable (shown, name, 255, true);
     g_free (self->helo);
     self->helo = g_string_free (g_steal_pointer (&shown), FALSE);
+    self->was_esmtp = self->is_esmtp;
     self->is_esmtp = is_esmtp;
     hk_session_check (self, HK_STAGE_HELO, HK_SPAN_NONE, helo_checked);
 }
@@ -367,7 +369,7 @@ hk_session_command (HkSession *self, HkSpan line, HkSpan rest)
     GString *filtered = self->dialogue->sessions->filtered;
     self->after_content = false;
     if (self->dialogue->command_filter != NULL &&
-        hk_command_filter (self->dialogue, line, filtered))
+        hk_command_filter (self, line, filtered))
         line = hk_span_string (filtered);
     if (!hk_command_parse (line, &command)) {
         self->last_verb = HK_VERB_UNKNOWN;

@@ -22,12 +22,28 @@ hk_session_maps_open (HkPlugins *plugins, HkSettings *view, const char *paramete
     return g_steal_pointer (&maps);
 }
 
-bool
-hk_command_filter (HkDialogue *self, HkSpan line, GString *out)
+static void
+report (HkSession *session, HkSpan line, const GString *out)
 {
+    g_autoptr (GString) text = g_string_new (NULL);
+    hk_report_append_client (text, session);
+    g_string_append (text, ": replacing command \"");
+    hk_text_append_printable (text, line, 100, true);
+    g_string_append (text, "\" with \"");
+    hk_text_append_printable (text, hk_span_string (out), 100, true);
+    hk_report_text (session, HK_LOG_INFO, "%s\"", text->str);
+}
+
+bool
+hk_command_filter (HkSession *session, HkSpan line, GString *out)
+{
+    const HkDialogue *self = session->dialogue;
+    HkSpan whole = line;
     char *reason = NULL;
     while (line.size > 0 && (line.data[0] == ' ' || line.data[0] == '\t'))
         line = hk_span_sub (line, 1, line.size);
+    if (line.size == 0) /* which no table is asked for; "^\\s*$" shall find it */
+        line = HK_SPAN (" ");
     g_string_truncate (out, 0);
     HkAnswer answer = hk_maps_get_exact_case (self->command_filter, line, out, &reason);
     if (answer != HK_FOUND && answer != HK_ABSENT)
@@ -39,5 +55,7 @@ hk_command_filter (HkDialogue *self, HkSpan line, GString *out)
                                 "line_length_limit");
         return false;
     }
+    if (answer == HK_FOUND)
+        report (session, whole, out);
     return answer == HK_FOUND;
 }

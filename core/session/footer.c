@@ -10,9 +10,14 @@
 
 typedef enum {
     PART_TEXT,
+    PART_CLIENT,
     PART_CLIENT_ADDRESS,
+    PART_CLIENT_NAME,
     PART_CLIENT_PORT,
+    PART_HELO_NAME,
     PART_LOCALTIME,
+    PART_REVERSE_CLIENT_NAME,
+    PART_SENDER,
     PART_SERVER_NAME
 } PartKind;
 
@@ -64,9 +69,14 @@ add_name (Template *self, HkSpan name)
     static const struct {
         const char *name;
         PartKind kind;
-    } names[] = {{"client_address", PART_CLIENT_ADDRESS},
+    } names[] = {{"client", PART_CLIENT},
+                 {"client_address", PART_CLIENT_ADDRESS},
+                 {"client_name", PART_CLIENT_NAME},
                  {"client_port", PART_CLIENT_PORT},
+                 {"helo_name", PART_HELO_NAME},
                  {"localtime", PART_LOCALTIME},
+                 {"reverse_client_name", PART_REVERSE_CLIENT_NAME},
+                 {"sender", PART_SENDER},
                  {"server_name", PART_SERVER_NAME}};
     for (size_t i = 0; i < G_N_ELEMENTS (names); i++)
         if (hk_span_is (name, names[i].name)) {
@@ -86,13 +96,13 @@ take_name (HkSpan text, size_t *at)
     if (open == '{' || open == '(') {
         end = hk_span_find (text, open == '{' ? '}' : ')', begin);
         *at = MIN (end + 1, text.size);
-        return hk_span_sub (text, begin + 1, end);
+        return hk_span_sub (text, begin + 1, end - begin - 1);
     }
     end = begin;
     while (end < text.size && (g_ascii_isalnum (text.data[end]) || text.data[end] == '_'))
         end++;
     *at = end;
-    return hk_span_sub (text, begin, end);
+    return hk_span_sub (text, begin, end - begin);
 }
 
 /* A name that is none of ours stands for nothing, and is warned of. */
@@ -131,10 +141,10 @@ template_new (HkSpan text, const char *parameter)
 /* ---- use */
 
 static void
-append_censored (const HkFooter *self, GString *out, const char *value)
+append_censored (const HkFooter *self, GString *out, HkSpan value)
 {
-    for (const char *p = value; *p != '\0'; p++)
-        g_string_append_c (out, self->is_allowed[(uint8_t) *p] ? *p : '_');
+    for (size_t i = 0; i < value.size; i++)
+        g_string_append_c (out, self->is_allowed[value.data[i]] ? (char) value.data[i] : '_');
 }
 
 static void
@@ -151,30 +161,50 @@ append_time (const HkFooter *self, GString *out, const HkSession *session)
         return;
     g_snprintf (text, sizeof text, "%s %02d %02d:%02d:%02d", months[t.tm_mon], t.tm_mday,
                 t.tm_hour, t.tm_min, t.tm_sec);
-    append_censored (self, out, text);
+    append_censored (self, out, hk_span_text (text));
 }
 
 static void
 append_part (const HkFooter *self, GString *out, const HkSession *session,
              const Part *part)
 {
+    HkSpan address = hk_span_text (session->client_address);
     char port[8];
     switch (part->kind) {
     case PART_TEXT:
         g_string_append (out, part->text);
         break;
+    case PART_CLIENT:
+        append_censored (self, out, hk_span_text (session->client_name));
+        g_string_append_c (out, '[');
+        append_censored (self, out, address);
+        g_string_append_c (out, ']');
+        break;
     case PART_CLIENT_ADDRESS:
-        append_censored (self, out, session->client_address);
+        append_censored (self, out, address);
+        break;
+    case PART_CLIENT_NAME:
+        append_censored (self, out, hk_span_text (session->client_name));
         break;
     case PART_CLIENT_PORT:
         g_snprintf (port, sizeof port, "%u", session->client_port);
-        append_censored (self, out, port);
+        append_censored (self, out, hk_span_text (port));
+        break;
+    case PART_HELO_NAME:
+        append_censored (self, out, hk_span_text (session->helo));
         break;
     case PART_LOCALTIME:
         append_time (self, out, session);
         break;
+    case PART_REVERSE_CLIENT_NAME:
+        append_censored (self, out, hk_span_text (session->client_reverse));
+        break;
+    case PART_SENDER:
+        if (session->tx != NULL)
+            append_censored (self, out, session->tx->envelope.sender);
+        break;
     case PART_SERVER_NAME:
-        append_censored (self, out, session->dialogue->myhostname);
+        append_censored (self, out, hk_span_text (session->dialogue->myhostname));
         break;
     }
 }

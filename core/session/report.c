@@ -123,8 +123,8 @@ hk_report_reject (HkSession *self, HkStage stage, const char *status, HkSpan tex
                    hk_span_text (hk_stage_name (stage, self->is_esmtp)));
     hk_event_text (&event, HK_PROP_STATUS, hk_span_text (status));
     hk_event_text (&event, HK_PROP_TEXT, text);
-    hk_event_text (&event, HK_PROP_PROTOCOL,
-                   hk_span_text (self->is_esmtp ? "ESMTP" : "SMTP"));
+    bool is_esmtp = stage == HK_STAGE_HELO ? self->was_esmtp : self->is_esmtp;
+    hk_event_text (&event, HK_PROP_PROTOCOL, hk_span_text (is_esmtp ? "ESMTP" : "SMTP"));
     if (self->helo != NULL)
         hk_event_text (&event, HK_PROP_HELO_NAME, hk_span_text (self->helo));
     if (self->tx != NULL) {

@@ -33,6 +33,9 @@ hk_session_free (HkSession *self)
     hk_fd_watch_detach (&self->watch);
     hk_timer_disarm (&self->timer);
     hk_session_end_nap (self);
+    for (size_t i = 0; i < G_N_ELEMENTS (self->postponed); i++)
+        if (self->postponed[i] != NULL)
+            g_string_free (self->postponed[i], TRUE);
     hk_loop_cancel_turn_end (sessions->options.loop, &self->hook);
     if (self->tls != NULL)
         hk_tls_close (self->tls);

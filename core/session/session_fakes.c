@@ -101,6 +101,7 @@ hk_verdict_init (HkVerdict *self)
                         .hold_reason = g_string_new (NULL),
                         .filter = g_string_new (NULL),
                         .redirect = g_string_new (NULL),
+                        .postponed = g_string_new (NULL),
                         .prepend = g_ptr_array_new_with_free_func (g_free),
                         .bcc = g_ptr_array_new_with_free_func (g_free),
                         .log = g_ptr_array_new_with_free_func (g_free)};
@@ -113,6 +114,7 @@ hk_verdict_clear (HkVerdict *self)
     g_string_free (self->hold_reason, TRUE);
     g_string_free (self->filter, TRUE);
     g_string_free (self->redirect, TRUE);
+    g_string_free (self->postponed, TRUE);
     g_ptr_array_unref (self->prepend);
     g_ptr_array_unref (self->bcc);
     g_ptr_array_unref (self->log);

@@ -118,6 +118,7 @@ struct HkSession {
     bool is_stuck : 1;    /* the kernel takes no more output */
     bool is_skipping : 1; /* inside a line that is too long */
     bool is_esmtp : 1;
+    bool was_esmtp : 1; /* before the HELO or EHLO at hand */
     bool is_unix : 1;
     bool is_denied : 1; /* refused at CONNECT: nothing but QUIT works */
     bool is_asking_name : 1;
@@ -133,6 +134,7 @@ struct HkSession {
     GString *out;  /* NULL: nothing to say */
     size_t out_sent;
     HkTransaction *tx;
+    GString *postponed[3]; /* by stage: HkVerdict.postponed of CONNECT, HELO, MAIL; NULL */
     HkCheck *nap; /* a check that sleeps; NULL: none */
     uint64_t chunk_left;
     char *asked; /* what VRFY or ETRN asks about */
@@ -184,7 +186,7 @@ bool hk_footer_append (const HkFooter *self, const HkSession *session, int code,
 HkMaps *hk_session_maps_open (HkPlugins *plugins, HkSettings *view, const char *parameter,
                               GError **error);
 /* What LINE is to be taken for; false: for itself. */
-bool hk_command_filter (HkDialogue *self, HkSpan line, GString *out);
+bool hk_command_filter (HkSession *session, HkSpan line, GString *out);
 
 /* ---- command.c */
 /* REST is the input behind the line, for the check of pipelining. */

@@ -11,7 +11,6 @@
 #include <stdbool.h>
 #include <string.h>
 
-
 #define NAME_SIZE 255
 #define NAME_LABEL_SIZE 63
 
@@ -23,10 +22,11 @@ is_label_byte (uint8_t c)
 
 /* Each label: 1 to 63 bytes, no hyphen at its ends. */
 static inline bool
-has_valid_labels (HkSpan name, unsigned *out_n, bool *out_last_is_number)
+has_valid_labels (HkSpan name, unsigned *out_n, bool *out_is_number)
 {
     size_t begin = 0;
     *out_n = 0;
+    *out_is_number = true;
     for (size_t i = 0; i <= name.size; i++) {
         if (i < name.size && name.data[i] != '.') {
             if (!is_label_byte (name.data[i]))
@@ -37,9 +37,8 @@ has_valid_labels (HkSpan name, unsigned *out_n, bool *out_last_is_number)
         if (length == 0 || length > NAME_LABEL_SIZE || name.data[begin] == '-' ||
             name.data[i - 1] == '-')
             return false;
-        *out_last_is_number = true;
         for (size_t k = begin; k < i; k++)
-            *out_last_is_number &= g_ascii_isdigit (name.data[k]);
+            *out_is_number &= g_ascii_isdigit (name.data[k]);
         begin = i + 1;
         (*out_n)++;
     }
@@ -54,7 +53,7 @@ without_last_dot (HkSpan name)
     return name;
 }
 
-/* RFC 1123 names, underscore tolerated; not all digits at the end. */
+/* RFC 1123 names, underscore tolerated; not all digits. */
 static inline bool
 name_is_hostname (HkSpan name)
 {
@@ -76,6 +75,19 @@ name_is_fqdn (HkSpan name)
     if (name.size == 0 || name.size > NAME_SIZE)
         return false;
     return has_valid_labels (name, &n, &is_number) && !is_number && n > 1;
+}
+
+/* 192.0.2.1, 2001:db8::1 */
+static inline bool
+name_is_address (HkSpan name)
+{
+    char text[64];
+    unsigned char bytes[16];
+    if (name.size == 0 || name.size >= sizeof text)
+        return false;
+    memcpy (text, name.data, name.size);
+    text[name.size] = '\0';
+    return inet_pton (AF_INET, text, bytes) == 1 || inet_pton (AF_INET6, text, bytes) == 1;
 }
 
 /* [192.0.2.1], [IPv6:…] */

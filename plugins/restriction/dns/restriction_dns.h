@@ -31,7 +31,8 @@ typedef enum {
     RESTRICTION_DNS_NO_NAME,
     RESTRICTION_DNS_NO_ANSWER
 } DnsOutcome;
-const char *restriction_dns_outcome_text (DnsOutcome outcome); /* as resolvers put it */
+/* As resolvers put it; IS_HOST: an address was asked for. */
+const char *restriction_dns_outcome_text (DnsOutcome outcome, bool is_host);
 
 typedef struct {
     unsigned preference; /* MX */

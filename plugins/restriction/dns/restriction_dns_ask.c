@@ -158,15 +158,17 @@ read_record (DnsType type, const uint8_t *data, size_t size, DnsRecord *out)
 }
 
 const char *
-restriction_dns_outcome_text (DnsOutcome outcome)
+restriction_dns_outcome_text (DnsOutcome outcome, bool is_host)
 {
     switch (outcome) {
     case RESTRICTION_DNS_NO_DATA:
-        return "Host found but no data record of requested type";
+        return is_host ? "No address associated with hostname"
+                       : "Host found but no data record of requested type";
     case RESTRICTION_DNS_NO_NAME:
-        return "Host not found";
+        return is_host ? "Name or service not known" : "Host not found";
     default:
-        return "Host not found, try again";
+        return is_host ? "Temporary failure in name resolution"
+                       : "Host not found, try again";
     }
 }
 

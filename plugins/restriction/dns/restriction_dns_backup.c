@@ -42,7 +42,7 @@ defer (const BackupWord *self, HkCall *call, HkSpan recipient, const char *host_
        DnsOutcome outcome)
 {
     const HkHost *host = self->word.host;
-    const char *why = restriction_dns_outcome_text (outcome);
+    const char *why = restriction_dns_outcome_text (outcome, host_name != NULL);
     if (host_name == NULL)
         return host->reply (call, HK_DEFER_IF_REJECT, 450, "4.4.4",
                             "<%.*s>: Recipient address rejected: Unable to look up mail "

@@ -12,7 +12,7 @@
 
 /* What the words differ in. */
 typedef struct {
-    const char *word;
+    const char *word, *class;
     uint32_t prop;
     DnsType type;
     bool is_address; /* of mail: the domain counts */
@@ -107,21 +107,25 @@ check_address (const ServerWord *self, HkCall *call, const char *address)
     return table_word_search (&self->table, call, HK_SEARCH_ACCESS_NETWORK, key);
 }
 
-/* Its name and the parents of this, then its addresses.  ABSENT: not in the table. */
+/* Its name and the parents of this, then its addresses; with check_*_a_access these alone.
+ * ABSENT: not in the table. */
 static HkAnswer
 check_server (const ServerWord *self, HkCall *call, const char *server, HkSpan subject)
 {
     const HkHost *host = self->table.word.host;
     HkSpan key = {(const uint8_t *) server, strlen (server)};
-    HkAnswer answer = table_word_search (&self->table, call, HK_SEARCH_ACCESS_HOST, key);
+    bool has_name = self->kind->type != RESTRICTION_DNS_A;
+    HkAnswer answer = HK_ABSENT;
+    if (has_name)
+        answer = table_word_search (&self->table, call, HK_SEARCH_ACCESS_HOST, key);
     if (answer != HK_ABSENT)
         return answer;
     g_autoptr (GArray) addresses = restriction_dns_records_new ();
     DnsOutcome outcome = restriction_dns_addresses (self->asker, server, addresses);
-    if (outcome != RESTRICTION_DNS_DATA)
-        host->log (host, HK_LOG_WARNING, "Unable to look up %s host %s for %.*s: %s",
-                   type_name (self->kind->type), server, ARG (subject),
-                   restriction_dns_outcome_text (outcome));
+    if (outcome != RESTRICTION_DNS_DATA && has_name)
+        host->log (host, HK_LOG_WARNING, "Unable to look up %s host %s for %s %.*s: %s",
+                   type_name (self->kind->type), server, self->kind->class, ARG (subject),
+                   restriction_dns_outcome_text (outcome, true));
     for (guint i = 0; i < addresses->len && answer == HK_ABSENT; i++)
         answer = check_address (self, call, g_array_index (addresses, DnsRecord, i).text);
     return answer;
@@ -135,9 +139,9 @@ check_servers (const ServerWord *self, HkCall *call, const char *domain, HkSpan 
     g_autoptr (GArray) servers = restriction_dns_records_new ();
     DnsOutcome outcome = find_servers (self, domain, servers);
     if (outcome != RESTRICTION_DNS_DATA) {
-        host->log (host, HK_LOG_WARNING, "Unable to look up %s host for %.*s: %s",
-                   type_name (self->kind->type), ARG (subject),
-                   restriction_dns_outcome_text (outcome));
+        host->log (host, HK_LOG_WARNING, "Unable to look up %s host for %s: %s",
+                   type_name (self->kind->type), domain,
+                   restriction_dns_outcome_text (outcome, false));
         return HK_ABSENT;
     }
     HkAnswer answer = HK_ABSENT;
@@ -193,8 +197,8 @@ servers_check (void *instance, HkCall *call)
 
 /* ---- the words */
 
-#define SERVER_WORD(symbol, text, property, record, is_mail, need)                         \
-    static const ServerKind symbol##_kind = {text, property, record, is_mail};             \
+#define SERVER_WORD(symbol, text, about, property, record, is_mail, need)                  \
+    static const ServerKind symbol##_kind = {text, about, property, record, is_mail};      \
     static HkAnswer symbol##_open (const HkHost *host, const HkConf *conf, HkCall *call,   \
                                    void **out_instance)                                    \
     {                                                                                      \
@@ -212,16 +216,21 @@ servers_check (void *instance, HkCall *call)
         .needs = need,                                                                     \
         .check = servers_check,                                                            \
     };
-#define SERVER_WORDS(symbol, text, property, is_mail, need)                                \
-    SERVER_WORD (symbol##_a, text "_a_access", property, RESTRICTION_DNS_A, is_mail, need) \
-    SERVER_WORD (symbol##_mx, text "_mx_access", property, RESTRICTION_DNS_MX, is_mail,    \
-                 need)                                                                     \
-    SERVER_WORD (symbol##_ns, text "_ns_access", property, RESTRICTION_DNS_NS, is_mail, need)
+#define SERVER_WORDS(symbol, text, about, property, is_mail, need)                         \
+    SERVER_WORD (symbol##_a, text "_a_access", about, property, RESTRICTION_DNS_A,         \
+                 is_mail, need)                                                            \
+    SERVER_WORD (symbol##_mx, text "_mx_access", about, property, RESTRICTION_DNS_MX,      \
+                 is_mail, need)                                                            \
+    SERVER_WORD (symbol##_ns, text "_ns_access", about, property, RESTRICTION_DNS_NS,      \
+                 is_mail, need)
 
-SERVER_WORDS (restriction_dns_client, "check_client", HK_PROP_CLIENT_NAME, false, 0)
+SERVER_WORDS (restriction_dns_client, "check_client", "Client host", HK_PROP_CLIENT_NAME,
+              false, 0)
 SERVER_WORDS (restriction_dns_reverse, "check_reverse_client_hostname",
-              HK_PROP_CLIENT_REVERSE_NAME, false, 0)
-SERVER_WORDS (restriction_dns_helo, "check_helo", HK_PROP_HELO_NAME, false, HK_NEEDS_HELO)
-SERVER_WORDS (restriction_dns_sender, "check_sender", HK_PROP_SENDER, true, HK_NEEDS_SENDER)
-SERVER_WORDS (restriction_dns_recipient, "check_recipient", HK_PROP_RECIPIENT, true,
-              HK_NEEDS_RECIPIENT)
+              "Unverified Client host", HK_PROP_CLIENT_REVERSE_NAME, false, 0)
+SERVER_WORDS (restriction_dns_helo, "check_helo", "Helo command", HK_PROP_HELO_NAME, false,
+              HK_NEEDS_HELO)
+SERVER_WORDS (restriction_dns_sender, "check_sender", "Sender address", HK_PROP_SENDER,
+              true, HK_NEEDS_SENDER)
+SERVER_WORDS (restriction_dns_recipient, "check_recipient", "Recipient address",
+              HK_PROP_RECIPIENT, true, HK_NEEDS_RECIPIENT)

@@ -5,26 +5,53 @@
 #include "../names.h"
 #include "../table.h"
 
-WORD_OPEN (open_non_fqdn, "non_fqdn_reject_code")
 WORD_OPEN (open_invalid, "invalid_hostname_reject_code")
+
+typedef struct {
+    Word word; /* first: word_text takes it */
+    int32_t invalid_code;
+} FqdnWord;
+
+static HkAnswer
+open_fqdn (const HkHost *host, const HkConf *conf, HkCall *call, void **out_instance)
+{
+    (void) call;
+    FqdnWord *self = g_new0 (FqdnWord, 1);
+    self->word.host = host;
+    self->word.code = (int32_t) host->conf_int (conf, "non_fqdn_reject_code");
+    self->invalid_code = (int32_t) host->conf_int (conf, "invalid_hostname_reject_code");
+    *out_instance = self;
+    return HK_OK;
+}
 
 /* ---- syntax */
 
 static HkAnswer
-refuse (const Word *self, HkCall *call, HkSpan name, const char *what)
+refuse (const Word *self, HkCall *call, int32_t code, HkSpan name, const char *what)
 {
-    return self->host->reply (call, HK_REJECT, self->code, "5.5.2",
+    return self->host->reply (call, HK_REJECT, code, "5.5.2",
                               "<%.*s>: Helo command rejected: %s", ARG (name), what);
+}
+
+/* "[…]": an address literal or a mistake. */
+static HkAnswer
+check_literal (const Word *self, HkCall *call, int32_t code, HkSpan name)
+{
+    return name_is_literal (name) ? HK_DUNNO
+                                  : refuse (self, call, code, name, "invalid ip address");
 }
 
 static HkAnswer
 check_fqdn (void *instance, HkCall *call)
 {
-    const Word *self = instance;
-    HkSpan name = word_text (self, call, HK_PROP_HELO_NAME);
-    if (name_is_literal (name) || name_is_fqdn (name))
+    const FqdnWord *self = instance;
+    HkSpan name = word_text (&self->word, call, HK_PROP_HELO_NAME);
+    if (name.size > 0 && name.data[0] == '[')
+        return check_literal (&self->word, call, self->invalid_code, name);
+    if (name_is_fqdn (name) || name_is_address (name))
         return HK_DUNNO;
-    return refuse (self, call, name, "need fully-qualified hostname");
+    return refuse (&self->word, call, self->word.code, name,
+                   "need fully-qualified hostname");
 }
 
 static HkAnswer
@@ -33,9 +60,10 @@ check_valid (void *instance, HkCall *call)
     const Word *self = instance;
     HkSpan name = word_text (self, call, HK_PROP_HELO_NAME);
     if (name.size > 0 && name.data[0] == '[')
-        return name_is_literal (name) ? HK_DUNNO
-                                      : refuse (self, call, name, "invalid ip address");
-    return name_is_hostname (name) ? HK_DUNNO : refuse (self, call, name, "Invalid name");
+        return check_literal (self, call, self->code, name);
+    return name_is_hostname (name) || name_is_address (name)
+               ? HK_DUNNO
+               : refuse (self, call, self->code, name, "Invalid name");
 }
 
 /* An address without brackets, of the days before RFC 2821: permitted when it is one. */
@@ -43,19 +71,15 @@ static HkAnswer
 check_naked (void *instance, HkCall *call)
 {
     const Word *self = instance;
-    char text[64];
-    unsigned char bytes[16];
     HkSpan name = word_text (self, call, HK_PROP_HELO_NAME);
     for (size_t i = 0; i < name.size; i++)
         if (!g_ascii_isdigit (name.data[i]) && name.data[i] != '.' && name.data[i] != ':')
             return HK_DUNNO;
     if (name.size == 0)
         return HK_DUNNO;
-    g_snprintf (text, sizeof text, "%.*s", ARG (name));
-    bool is_address =
-        name.size < sizeof text &&
-        (inet_pton (AF_INET, text, bytes) == 1 || inet_pton (AF_INET6, text, bytes) == 1);
-    return is_address ? HK_PERMIT : refuse (self, call, name, "invalid ip address");
+    return name_is_address (name)
+               ? HK_PERMIT
+               : refuse (self, call, self->code, name, "invalid ip address");
 }
 
 /* ---- tables */
@@ -76,7 +100,7 @@ static const HkParam helo_params[] = {
     {.name = NULL},
 };
 
-WORD (fqdn, "reject_non_fqdn_helo_hostname", helo_params, open_non_fqdn, check_fqdn,
+WORD (fqdn, "reject_non_fqdn_helo_hostname", helo_params, open_fqdn, check_fqdn,
       HK_NEEDS_HELO);
 WORD (valid, "reject_invalid_helo_hostname", helo_params, open_invalid, check_valid,
       HK_NEEDS_HELO);

@@ -78,9 +78,15 @@ check_relay_domains (void *instance, HkCall *call)
 
 /* ---- the address */
 
+/* RFC 5321 4.5.1: "postmaster" needs no domain. */
 static HkAnswer
 check_fqdn (void *instance, HkCall *call)
 {
+    HkSpan recipient = word_text (instance, call, HK_PROP_RECIPIENT);
+    if (recipient.size == strlen ("postmaster") &&
+        g_ascii_strncasecmp ((const char *) recipient.data, "postmaster",
+                             recipient.size) == 0)
+        return HK_DUNNO;
     return address_check_fqdn (instance, call, HK_PROP_RECIPIENT, "Recipient address");
 }
 

@@ -16,7 +16,14 @@ check_fqdn (void *instance, HkCall *call)
 static HkAnswer
 check_listed (void *instance, HkCall *call)
 {
-    return address_check_listed (instance, call, HK_PROP_SENDER, "Sender address", "5.1.0");
+    const Word *self = instance;
+    int32_t destination = HK_DEST_OTHER;
+    HkSpan sender = word_text (self, call, HK_PROP_SENDER);
+    /* 5.1.1 speaks of recipients; Postfix has two ways to turn it. */
+    bool is_alias = self->host->destination (call, sender, &destination) == HK_OK &&
+                    destination == HK_DEST_VIRTUAL_ALIAS;
+    return address_check_listed (self, call, HK_PROP_SENDER, "Sender address",
+                                 is_alias ? "5.1.7" : "5.1.0");
 }
 
 /* ---- tables */
