@@ -544,6 +544,9 @@ test_open_relay (void)
         {"smtpd_relay_restrictions = safe\nsmtpd_restriction_classes = safe\n"
          "safe = reject_unauth_destination\n",
          false},
+        /* what stands behind the end of a list guards nothing */
+        {"smtpd_relay_restrictions = permit, reject_unauth_destination\n", true},
+        {"smtpd_relay_restrictions = check_relay_domains\n", false},
         {"compatibility_level = 0\n", false},
         {"compatibility_level = 0\nsmtpd_recipient_restrictions = permit\n", true},
         {"smtpd_relay_restrictions = defer_if_permit\n", false},
