@@ -65,6 +65,29 @@ refuse (GError **error, const char *where, const char *what, const char *format,
     return false;
 }
 
+/* A backend that waits for a socket has the asynchronous slots instead of the others. */
+static const char *
+missing_sasl_slot (const HkSaslClass *c)
+{
+    if (c->mechanisms == NULL && !HK_HAS (c, HkSaslClass, mechanisms_start))
+        return "mechanisms or mechanisms_start";
+    if (HK_HAS (c, HkSaslClass, mechanisms_start) &&
+        !HK_HAS (c, HkSaslClass, mechanisms_cancel))
+        return "mechanisms_cancel";
+    bool has_server = HK_HAS (c, HkSaslClass, server_begin);
+    bool has_client = HK_HAS (c, HkSaslClass, client_begin);
+    if (has_server && !HK_HAS (c, HkSaslClass, server_step) &&
+        !HK_HAS (c, HkSaslClass, server_step_start))
+        return "server_step or server_step_start";
+    if (has_server && !HK_HAS (c, HkSaslClass, server_end))
+        return "server_end";
+    if (has_client && !HK_HAS (c, HkSaslClass, client_step))
+        return "client_step";
+    if (has_client && !HK_HAS (c, HkSaslClass, client_end))
+        return "client_end";
+    return has_server || has_client ? NULL : "server_begin or client_begin";
+}
+
 /* The slots that a host calls without asking whether they are there. */
 static const char *
 missing_slot (const HkClass *cls)
@@ -85,7 +108,7 @@ missing_slot (const HkClass *cls)
                                                           : NULL;
     }
     case HK_KIND_SASL:
-        return ((const HkSaslClass *) c)->mechanisms == NULL ? "mechanisms" : NULL;
+        return missing_sasl_slot (c);
     case HK_KIND_EVENT:
         return ((const HkEventClass *) c)->event == NULL ? "event" : NULL;
     default:

@@ -109,7 +109,10 @@ host_answer (HkCall *call, const void *data, size_t size)
 {
     char **to = call->n_answers == 0 ? &call->answer : &call->answer2;
     g_free (*to);
-    *to = g_strndup (data, size);
+    *to = g_malloc (size + 1);
+    if (size > 0)
+        memcpy (*to, data, size); /* may hold NUL */
+    (*to)[size] = '\0';
     call->n_answers++;
 }
 

@@ -7,6 +7,8 @@
  * it exports one constant symbol and calls the services table that `open` hands it.
  *
  * Change log of the ABI (newest first; each line is a minor)
+ *   0.1  sasl class version 2: mechanisms_start, mechanisms_cancel, server_step_start;
+ *        HK_PROP_SASL_OPTIONS, _SERVICE, _REALM, _HOST
  *   0.1  first shape: descriptor, host services, classes lookup, restriction, transport,
  *        filter, sasl, event
  *
@@ -248,6 +250,11 @@ enum {
     HK_PROP_TLS_ISSUER = 66,         /* ... of its issuer */
     HK_PROP_TLS_FINGERPRINT = 67,    /* "AA:BB:…", by smtpd_tls_fingerprint_digest */
     HK_PROP_TLS_KEY_FINGERPRINT = 68, /* ... of the public key in it */
+    HK_PROP_SASL_OPTIONS = 80,        /* sasl: words of smtpd_sasl_security_options, or of
+                                       * smtpd_sasl_tls_security_options when encrypted */
+    HK_PROP_SASL_SERVICE = 81,        /* sasl: smtpd_sasl_service */
+    HK_PROP_SASL_REALM = 82,          /* sasl: smtpd_sasl_local_domain */
+    HK_PROP_SASL_HOST = 83,           /* sasl: our host name, or as a client the server's */
     HK_PROP_ETRN_DOMAIN = 95          /* restriction: what ETRN asks for; absent elsewhere */
 };
 
