@@ -56,15 +56,25 @@ load_plugins (HkSettings *set)
 
 typedef struct {
     int kind;
+    bool is_client; /* sasl: those with a client's side, else with a server's */
     GPtrArray *names;
 } ClassList;
+
+static bool
+has_side (const HkClass *cls, bool is_client)
+{
+    const HkSaslClass *sasl = (const HkSaslClass *) (const void *) cls;
+    return is_client ? HK_HAS (sasl, HkSaslClass, client_begin)
+                     : HK_HAS (sasl, HkSaslClass, server_begin);
+}
 
 static void
 add_classes (const HkModuleInfo *module, void *data)
 {
     ClassList *list = data;
     for (const HkClass *const *c = module->plugin->classes; *c != NULL; c++)
-        if ((*c)->kind == list->kind)
+        if ((*c)->kind == list->kind &&
+            (list->kind != HK_KIND_SASL || has_side (*c, list->is_client)))
             g_ptr_array_add (list->names, g_strdup ((*c)->name));
 }
 
@@ -78,7 +88,7 @@ static int
 list_classes (HkConfTool *self, int kind)
 {
     g_autoptr (GPtrArray) names = g_ptr_array_new_with_free_func (g_free);
-    ClassList list = {kind, names};
+    ClassList list = {kind, (self->modes & CONF_SASL_OUT) != 0, names};
     HkPlugins *plugins = load_plugins (self->set);
     hk_plugins_foreach (plugins, add_classes, &list);
     g_ptr_array_sort (names, compare_names);
