@@ -44,6 +44,8 @@ fill_subject (HkSession *self, HkSpan recipient, HkAccessSubject *out,
             hk_span_text (self->client_reverse != NULL ? self->client_reverse : "unknown"),
         .client_address = hk_span_text (self->client_address),
         .helo = hk_span_text (self->helo != NULL ? self->helo : ""),
+        .sasl_method = hk_auth_method (self),
+        .sasl_username = hk_auth_username (self),
         .protocol = self->is_esmtp ? HK_SPAN ("ESMTP") : HK_SPAN ("SMTP"),
         .server_address = hk_span_text (self->server_address),
         .client_port = self->client_port,
@@ -64,6 +66,7 @@ fill_subject (HkSession *self, HkSpan recipient, HkAccessSubject *out,
     if (tx == NULL)
         return;
     out->sender = tx->envelope.sender;
+    out->sasl_sender = tx->envelope.sasl_sender;
     out->has_sender = true;
     out->is_held = (tx->envelope.flags & HK_ENVELOPE_HOLD) != 0;
     out->size = tx->options.size;

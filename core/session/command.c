@@ -45,26 +45,27 @@ is_in (char **words, HkSpan word)
  * -------------------------------------------------------------------------- */
 
 static void
-say_ehlo (HkSession *self)
+say_ehlo (HkSession *self, const char *mechanisms)
 {
     HkDialogue *d = self->dialogue;
     bool is_encrypted = hk_session_is_encrypted (self);
     self->ehlo_mask = (uint16_t) (d->ehlo_mask & ~(is_encrypted ? HK_EHLO_STARTTLS : 0u));
-    if (d->ehlo_maps == NULL || hk_maps_is_empty (d->ehlo_maps)) {
+    if (mechanisms == NULL && (d->ehlo_maps == NULL || hk_maps_is_empty (d->ehlo_maps))) {
         const GString *ready = is_encrypted ? d->ehlo_tls : d->ehlo;
         hk_session_say (self, ready->str, ready->len);
         return;
     }
     g_autoptr (GString) words = g_string_new (NULL);
     bool is_silent = false;
-    if (hk_maps_get (d->ehlo_maps, hk_span_text (self->client_address), words, NULL) ==
+    if (d->ehlo_maps != NULL &&
+        hk_maps_get (d->ehlo_maps, hk_span_text (self->client_address), words, NULL) ==
         HK_FOUND) {
         self->ehlo_mask &=
             (uint16_t) ~hk_ehlo_parse_mask (hk_span_string (words), &is_silent);
         if (!is_silent)
             hk_report_text (self, HK_LOG_INFO, "discarding EHLO keywords: %s", words->str);
     }
-    hk_ehlo_append (hk_session_out (self), d, self->ehlo_mask);
+    hk_ehlo_append (hk_session_out (self), d, self->ehlo_mask, mechanisms);
 }
 
 static void
@@ -76,7 +77,7 @@ helo_checked (HkSession *self, HkVerdict *verdict)
         return;
     }
     if (self->is_esmtp)
-        say_ehlo (self);
+        hk_auth_offer (self, say_ehlo);
     else
         hk_session_reply (self, 250, NULL, "%s", self->dialogue->myhostname);
 }
@@ -257,7 +258,7 @@ do_help (HkSession *self)
 {
     hk_session_reply (
         self, 214, "2.0.0",
-        "Commands: HELO EHLO MAIL RCPT DATA BDAT RSET NOOP VRFY ETRN HELP QUIT");
+        "Commands: HELO EHLO AUTH MAIL RCPT DATA BDAT RSET NOOP VRFY ETRN HELP QUIT");
 }
 
 static void
@@ -301,7 +302,10 @@ run (HkSession *self, const HkCommand *command)
     case HK_VERB_STARTTLS:
         hk_session_starttls (self, command->argument);
         break;
-    default: /* AUTH, XCLIENT, XFORWARD: known words, not served here */
+    case HK_VERB_AUTH:
+        hk_session_auth (self, command->argument);
+        break;
+    default: /* XCLIENT, XFORWARD: known words, not served here */
         hk_session_refuse (self, 502, "5.5.1", "Error: command not implemented");
     }
 }
@@ -339,9 +343,9 @@ unknown (HkSession *self, HkSpan line, HkSpan word)
 }
 
 /* Input behind a command that must be the last of its group: an attacker's prefix, or a
- * client that does not wait.  True: the session ends. */
-static bool
-breaks_pipelining (HkSession *self, HkVerb verb, HkSpan rest)
+ * client that does not wait. */
+bool
+hk_session_breaks_pipelining (HkSession *self, HkVerb verb, HkSpan rest)
 {
     if (rest.size == 0 || verb == HK_VERB_BDAT || (self->is_esmtp && !ends_group (verb)))
         return false;
@@ -398,7 +402,7 @@ hk_session_command (HkSession *self, HkSpan line, HkSpan rest)
                            self->client_name, self->client_address);
         return;
     }
-    if (breaks_pipelining (self, command.verb, rest))
+    if (hk_session_breaks_pipelining (self, command.verb, rest))
         return;
     if (hk_session_lacks_tls (self, command.verb))
         return;

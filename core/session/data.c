@@ -10,13 +10,15 @@ static const int64_t pressure_delay_us = HK_SECOND;
 /* ---- beginning --------------------------------------------------------------------------
  */
 
+/* RFC 3848, RFC 6531 4.3: "ESMTPSA". */
 static const char *
-with_word (const HkSession *self)
+with_word (const HkSession *self, char out[12])
 {
-    bool is_encrypted = hk_session_is_encrypted (self);
-    if (self->tx->envelope.flags & HK_ENVELOPE_SMTPUTF8)
-        return is_encrypted ? "UTF8SMTPS" : "UTF8SMTP";
-    return !self->is_esmtp ? "SMTP" : is_encrypted ? "ESMTPS" : "ESMTP";
+    bool is_utf8 = (self->tx->envelope.flags & HK_ENVELOPE_SMTPUTF8) != 0;
+    g_snprintf (out, 12, "%s%s%s", is_utf8 ? "UTF8SMTP" : self->is_esmtp ? "ESMTP" : "SMTP",
+                self->is_esmtp && hk_session_is_encrypted (self) ? "S" : "",
+                self->is_esmtp && hk_auth_username (self).size > 0 ? "A" : "");
+    return out;
 }
 
 /* local_header_rewrite_clients. */
@@ -41,8 +43,9 @@ static void
 append_received (HkSession *self, GString *out)
 {
     const HkEnvelope *e = &self->tx->envelope;
-    char id[HK_QUEUE_ID_TEXT];
+    char id[HK_QUEUE_ID_TEXT], with[12];
     g_autofree char *tls_lines = hk_session_tls_header (self);
+    g_autofree char *login = hk_auth_received_line (self);
     const HkReceived received = {
         .helo = self->helo != NULL ? self->helo : "unknown",
         .client_name = self->client_name,
@@ -50,7 +53,8 @@ append_received (HkSession *self, GString *out)
         .client_is_ipv6 = strchr (self->client_address, ':') != NULL,
         .myhostname = self->dialogue->myhostname,
         .mail_name = self->dialogue->mail_name,
-        .with = with_word (self),
+        .with = with_word (self, with),
+        .sasl_line = login,
         .queue_id = hk_queue_id_format (e->queue_id, id),
         /* RFC 5321 7.2: never several recipients in a header that each of them sees. */
         .for_recipient = e->n_recipients == 1 ? e->recipients[0].address : HK_SPAN_NONE,
@@ -75,6 +79,8 @@ open_incoming (HkSession *self)
     e->client_address = hk_span_text (self->client_address);
     e->client_helo = hk_span_text (self->helo != NULL ? self->helo : "");
     e->client_protocol = hk_span_text (self->is_esmtp ? "ESMTP" : "SMTP");
+    e->sasl_method = hk_auth_method (self);
+    e->sasl_username = hk_auth_username (self);
     e->client_port = self->is_unix ? HK_SPAN_NONE : hk_span_text (port);
 
     GString *received = self->dialogue->sessions->scratch;

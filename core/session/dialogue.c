@@ -16,6 +16,7 @@ static const struct {
     {"VRFY", HK_EHLO_VRFY},
     {"ETRN", HK_EHLO_ETRN},
     {"STARTTLS", HK_EHLO_STARTTLS},
+    {"AUTH", HK_EHLO_AUTH},
     {"ENHANCEDSTATUSCODES", HK_EHLO_ENHANCED},
     {"8BITMIME", HK_EHLO_8BITMIME},
     {"DSN", HK_EHLO_DSN},
@@ -39,14 +40,19 @@ hk_ehlo_parse_mask (HkSpan list, bool *out_silent)
 }
 
 void
-hk_ehlo_append (GString *out, const HkDialogue *self, unsigned mask)
+hk_ehlo_append (GString *out, const HkDialogue *self, unsigned mask, const char *mechanisms)
 {
     size_t last = out->len;
     g_string_append_printf (out, "250-%s\r\n", self->myhostname);
     for (unsigned i = 0; i < G_N_ELEMENTS (keywords); i++) {
-        if (!(mask & keywords[i].bit))
+        if (!(mask & keywords[i].bit) ||
+            (keywords[i].bit == HK_EHLO_AUTH && mechanisms == NULL))
             continue;
         last = out->len;
+        if (keywords[i].bit == HK_EHLO_AUTH) {
+            last = hk_auth_append_ehlo (out, self->auth, mechanisms);
+            continue;
+        }
         g_string_append_printf (out, "250-%s", keywords[i].word);
         if (keywords[i].bit == HK_EHLO_SIZE && self->size_limit > 0)
             g_string_append_printf (out, " %" G_GUINT64_FORMAT, self->size_limit);
@@ -204,7 +210,8 @@ hk_dialogue_new (HkSessions *sessions, const HkDialogueOptions *options, GError 
     self->noop_commands = hk_settings_words (view, "smtpd_noop_commands");
     read_forbidden (self);
     if (!open_lists (self, error) || !open_command_filter (self, error) ||
-        !hk_footer_open (self->plugins, view, &self->footer, error))
+        !hk_footer_open (self->plugins, view, &self->footer, error) ||
+        !hk_auth_service_open (sessions, options, &self->auth, error))
         return NULL;
 
     g_autoptr (GString) banner = g_string_new (NULL);
@@ -213,7 +220,8 @@ hk_dialogue_new (HkSessions *sessions, const HkDialogueOptions *options, GError 
     self->banner = g_string_free (g_steal_pointer (&banner), FALSE);
 
     HkSpan discard = hk_span_text (hk_settings_get (view, "smtpd_discard_ehlo_keywords"));
-    self->ehlo_mask = (1u << G_N_ELEMENTS (keywords)) - 1;
+    for (unsigned i = 0; i < G_N_ELEMENTS (keywords); i++)
+        self->ehlo_mask |= keywords[i].bit;
     self->ehlo_mask &= ~hk_ehlo_parse_mask (discard, &self->ehlo_silent);
     if (self->disable_vrfy)
         self->ehlo_mask &= ~HK_EHLO_VRFY;
@@ -223,9 +231,9 @@ hk_dialogue_new (HkSessions *sessions, const HkDialogueOptions *options, GError 
     if (!hk_tls_is_offered (self))
         self->ehlo_mask &= ~HK_EHLO_STARTTLS;
     self->ehlo = g_string_new (NULL);
-    hk_ehlo_append (self->ehlo, self, self->ehlo_mask);
+    hk_ehlo_append (self->ehlo, self, self->ehlo_mask, NULL);
     self->ehlo_tls = g_string_new (NULL);
-    hk_ehlo_append (self->ehlo_tls, self, self->ehlo_mask & ~HK_EHLO_STARTTLS);
+    hk_ehlo_append (self->ehlo_tls, self, self->ehlo_mask & ~HK_EHLO_STARTTLS, NULL);
     return g_steal_pointer (&self);
 }
 
@@ -242,6 +250,7 @@ hk_dialogue_free (HkDialogue *self)
     g_clear_pointer (&self->rewrite_maps, hk_maps_unref);
     g_clear_pointer (&self->command_filter, hk_maps_unref);
     g_clear_pointer (&self->footer, hk_footer_free);
+    g_clear_pointer (&self->auth, hk_auth_service_free);
     g_strfreev (self->noop_commands);
     g_strfreev (self->forbidden_words);
     if (self->ehlo != NULL)

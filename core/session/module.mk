@@ -1,5 +1,7 @@
 # core/session/module.mk
-libhksession_la_SOURCES = core/session/check.c core/session/command.c core/session/content.c \
+libhksession_la_SOURCES = core/session/auth.c core/session/auth.h core/session/auth_backend.c \
+	core/session/auth_params.c core/session/auth_priv.h core/session/auth_syntax.c \
+	core/session/check.c core/session/command.c core/session/content.c \
 	core/session/content.h core/session/data.c core/session/dialogue.c \
 	core/session/filter.c core/session/footer.c core/session/params.c \
 	core/session/reply.c core/session/report.c core/session/session.c core/session/session.h \
@@ -8,7 +10,8 @@ libhksession_la_SOURCES = core/session/check.c core/session/command.c core/sessi
 	core/session/tls_config.c core/session/tls_names.c core/session/tls_params.c \
 	core/session/transaction.c
 noinst_LTLIBRARIES += libhksession.la
-check_PROGRAMS += core/session/test_content core/session/test_syntax core/session/test_session
+check_PROGRAMS += core/session/test_content core/session/test_syntax core/session/test_session \
+	core/session/test_auth
 core_session_test_content_SOURCES = core/session/test_content.c
 core_session_test_content_LDADD = libhksession.la $(HK_BASE_LIBS)
 core_session_test_syntax_SOURCES = core/session/test_syntax.c
@@ -17,4 +20,7 @@ core_session_test_syntax_LDADD = libhksession.la libhkmail.la $(HK_BASE_LIBS)
 core_session_test_session_SOURCES = core/session/test_session.c core/session/session_fakes.c \
 	core/session/session_fakes.h
 core_session_test_session_LDADD = libhksession.la $(HK_FLOOR4_LIBS)
+core_session_test_auth_SOURCES = core/session/test_auth.c core/session/session_fakes.c \
+	core/session/session_fakes.h
+core_session_test_auth_LDADD = libhksession.la $(HK_FLOOR4_LIBS)
 EXTRA_DIST += core/session/README.md

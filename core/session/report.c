@@ -105,6 +105,9 @@ hk_report_client (HkSession *self)
     if (bus (self) == NULL)
         return;
     begin (&event, self, HK_EVENT_CLIENT);
+    hk_event_text (&event, HK_PROP_SASL_METHOD, hk_auth_method (self));
+    hk_event_text (&event, HK_PROP_SASL_USERNAME, hk_auth_username (self));
+    hk_event_text (&event, HK_PROP_SASL_SENDER, self->tx->envelope.sasl_sender);
     hk_event_text (&event, HK_PROP_QUEUE_ID,
                    hk_span_text (hk_queue_id_format (self->tx->envelope.queue_id, id)));
     hk_events_emit (bus (self), &event);

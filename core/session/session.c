@@ -42,6 +42,7 @@ hk_session_free (HkSession *self)
     close (self->fd);
     g_clear_pointer (&self->tls, hk_tls_free);
     hk_session_reset (self);
+    hk_auth_forget (self);
     if (self->out != NULL)
         hk_sessions_give_out (sessions, self->out);
     g_free (self->rest);
@@ -185,6 +186,7 @@ process (HkSession *self, HkSpan input)
 {
     while (can_read (self) && is_welcome (self) && input.size > 0) {
         size_t taken = self->phase == HK_PHASE_COMMAND ? take_line (self, input)
+                       : self->phase == HK_PHASE_AUTH  ? hk_auth_input (self, input)
                                                        : hk_session_content (self, input);
         if (taken == 0)
             break;

@@ -29,7 +29,7 @@
 #include "net/dns.h"
 #include "session/session_tls.h"
 
-extern const HkConfSpec hk_session_params[];
+extern const HkConfSpec hk_session_params[], hk_auth_params[];
 
 typedef struct HkSessions HkSessions;
 typedef struct HkDialogue HkDialogue;
@@ -61,6 +61,9 @@ size_t hk_sessions_count (const HkSessions *self);
 /* Idle sessions are told 421 now, the others after their transaction; then `drained`, from
  * the loop. */
 void hk_sessions_drain (HkSessions *self);
+/* A thread is held by a backend of authentication that does not answer: whoever ends the
+ * process must not wait for it. */
+bool hk_sessions_has_held_workers (const HkSessions *self);
 /* The queue manager is behind (HK_FRAME_PRESSURE): end-of-data replies wait a little. */
 void hk_sessions_set_pressure (HkSessions *self, bool on);
 

@@ -47,6 +47,9 @@ hk_events_emit (HkEvents *self, const HkEvent *event)
     log_prop (event, HK_PROP_STATUS, "status");
     log_prop (event, HK_PROP_STAGE, "stage");
     log_prop (event, HK_PROP_TEXT, "text");
+    log_prop (event, HK_PROP_SASL_METHOD, "method");
+    log_prop (event, HK_PROP_SASL_USERNAME, "user");
+    log_prop (event, HK_PROP_SASL_SENDER, "sasl_sender");
     log_prop (event, HK_PROP_SENDER, "from");
     log_prop (event, HK_PROP_RECIPIENT, "to");
     log_prop (event, HK_PROP_PROTOCOL, "proto");

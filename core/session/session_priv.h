@@ -2,6 +2,7 @@
 #ifndef HK_SESSION_PRIV_H
 #define HK_SESSION_PRIV_H
 
+#include "session/auth.h"
 #include "session/content.h"
 #include "session/session.h"
 #include "session/syntax.h"
@@ -11,7 +12,6 @@
 /* Output that waits above this stops the processing of input until the peer reads. */
 #define HK_SESSION_OUT_LIMIT (64u * 1024)
 
-typedef struct HkSession HkSession;
 typedef struct HkCheck HkCheck;
 typedef struct HkFooter HkFooter;
 
@@ -21,7 +21,8 @@ typedef enum {
     HK_PHASE_COMMAND, /* reads a command line */
     HK_PHASE_DATA,    /* reads content up to the lone dot */
     HK_PHASE_CHUNK,   /* reads a BDAT chunk into the message */
-    HK_PHASE_SWALLOW  /* reads a BDAT chunk that nobody wants */
+    HK_PHASE_SWALLOW, /* reads a BDAT chunk that nobody wants */
+    HK_PHASE_AUTH     /* reads a response to a challenge */
 } HkPhase;
 
 /* One master.cf line. */
@@ -53,6 +54,7 @@ struct HkDialogue {
     GString *ehlo_tls; /* as ehlo, inside TLS */
     HkFooter *footer;       /* of refusals; NULL: none */
     HkMaps *command_filter; /* NULL: none */
+    HkAuthService *auth; /* NULL: AUTH is off */
 };
 
 enum { /* EHLO keywords */
@@ -65,11 +67,14 @@ enum { /* EHLO keywords */
        HK_EHLO_DSN = 1 << 6,
        HK_EHLO_SMTPUTF8 = 1 << 7,
        HK_EHLO_CHUNKING = 1 << 8,
-       HK_EHLO_STARTTLS = 1 << 9
+       HK_EHLO_STARTTLS = 1 << 9,
+       HK_EHLO_AUTH = 1 << 10
 };
 /* Keywords of LIST as a mask; "silent-discard" sets *OUT_SILENT. */
 unsigned hk_ehlo_parse_mask (HkSpan list, bool *out_silent);
-void hk_ehlo_append (GString *out, const HkDialogue *dialogue, unsigned mask);
+/* MECHANISMS: those of AUTH; NULL: it is not offered. */
+void hk_ehlo_append (GString *out, const HkDialogue *dialogue, unsigned mask,
+                     const char *mechanisms);
 
 struct HkSessions {
     HkSessionsOptions options;
@@ -82,6 +87,8 @@ struct HkSessions {
     size_t count;
     bool is_draining, has_pressure;
     HkTurnHook drained_hook;
+    HkWorkers *auth_workers; /* made when a sasl plugin that blocks is first asked */
+    unsigned n_auth_threads;
     uint64_t *stat_sessions, *stat_connects, *stat_messages, *stat_rejects, *stat_refused;
 };
 
@@ -139,6 +146,7 @@ struct HkSession {
     uint64_t chunk_left;
     char *asked; /* what VRFY or ETRN asks about */
     char *helo, *client_name, *client_reverse;
+    HkAuth *auth; /* NULL: nothing was said about it */
     char client_address[64], server_address[64];
     uint32_t n_good[HK_N_COUNTED], n_all[HK_N_COUNTED];
     HkTls *tls; /* NULL: in clear */
@@ -191,6 +199,9 @@ bool hk_command_filter (HkSession *session, HkSpan line, GString *out);
 /* ---- command.c */
 /* REST is the input behind the line, for the check of pipelining. */
 void hk_session_command (HkSession *self, HkSpan line, HkSpan rest);
+/* REST lies behind a line of VERB that must be the last of its group.  True: the session
+ * ends. */
+bool hk_session_breaks_pipelining (HkSession *self, HkVerb verb, HkSpan rest);
 
 /* ---- transaction.c */
 void hk_session_mail (HkSession *self, HkSpan argument);

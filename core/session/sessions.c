@@ -51,6 +51,8 @@ hk_sessions_free (HkSessions *self)
     while (self->first != NULL)
         hk_session_free (self->first);
     hk_loop_cancel_turn_end (self->options.loop, &self->drained_hook);
+    if (!hk_sessions_has_held_workers (self))
+        hk_workers_free (self->auth_workers);
     hk_verdict_clear (&self->verdict);
     g_ptr_array_unref (self->spare_out);
     g_ptr_array_unref (self->spare_arenas);

@@ -158,6 +158,16 @@ mail_size (HkSpan value, uint64_t limit, HkMailOptions *out, HkRefusal *refusal)
     return true;
 }
 
+/* RFC 4954 5.  It is not decoded: logs and policies show it as it came. */
+static bool
+mail_auth (HkSpan value, HkMailOptions *out, HkRefusal *refusal)
+{
+    if (out->auth.data != NULL)
+        return refuse (refusal, 503, "5.5.4", "Error: multiple AUTH= options");
+    out->auth = hk_span_is (value, "<>") ? hk_span (value.data, 0) : value;
+    return true;
+}
+
 static bool
 mail_parameter (HkSpan key, HkSpan value, unsigned syntax, uint64_t limit, HkArena *arena,
                 HkMailOptions *out, HkRefusal *refusal, bool *out_known)
@@ -189,6 +199,8 @@ mail_parameter (HkSpan key, HkSpan value, unsigned syntax, uint64_t limit, HkAre
             return refuse (refusal, 501, "5.5.4", "Bad ENVID parameter syntax");
         return true;
     }
+    if (value.data != NULL && hk_span_is_ci (key, "AUTH"))
+        return mail_auth (value, out, refusal);
     *out_known = false;
     return true;
 }

@@ -64,6 +64,7 @@ typedef struct HkMailOptions {
     uint64_t size; /* 0: not said */
     bool has_size, is_8bit, is_smtputf8, ret_full, ret_hdrs;
     HkSpan envid; /* decoded */
+    HkSpan auth;  /* AUTH=, as written (xtext); `data` NULL: not said; empty: "<>" */
 } HkMailOptions;
 /* "FROM:<a@b> SIZE=…".  Spans are in ARENA or borrow from ARGUMENT.  SIZE_LIMIT 0: none. */
 bool hk_mail_parse (HkSpan argument, unsigned syntax, uint64_t size_limit, HkArena *arena,

@@ -47,6 +47,7 @@ static void
 start_anew (HkSession *self)
 {
     hk_session_reset (self);
+    hk_auth_forget (self);
     g_clear_pointer (&self->helo, g_free);
     self->is_esmtp = false;
     self->ehlo_mask = 0;

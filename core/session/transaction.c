@@ -66,6 +66,7 @@ begin_envelope (HkTransaction *tx, const HkMailOptions *options, int64_t arrival
     e->arrival_us = arrival_us;
     e->sender = hk_arena_copy (tx->arena, options->sender);
     e->envid = options->envid;
+    e->sasl_sender = hk_arena_copy (tx->arena, options->auth);
     e->flags = (options->is_smtputf8 ? HK_ENVELOPE_SMTPUTF8 : 0) |
                (options->is_8bit ? HK_ENVELOPE_BODY_8BIT : 0) |
                (options->ret_hdrs ? HK_ENVELOPE_RET_HDRS : 0) |

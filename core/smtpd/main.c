@@ -532,6 +532,10 @@ stop (Process *self)
     hk_pickup_free (self->pickup);
     hk_workers_free (self->workers);
     hk_lane_close (self->lane);
+    if (hk_sessions_has_held_workers (self->sessions)) {
+        hk_log_flush ();
+        _exit (0); /* what such a thread uses cannot be freed */
+    }
     hk_sessions_free (self->sessions);
     hk_announcer_free (self->announcer);
     if (self->control != NULL)

@@ -72,6 +72,7 @@ prepare (void)
         "strict_rfc821_envelopes = yes\nstrict_smtputf8 = yes\n"};
     hk_conf_register (hk_base_params);
     hk_conf_register (hk_session_params);
+    hk_conf_register (hk_auth_params);
     loop = hk_loop_new (NULL);
     hk_fakes_init (loop);
     hk_fakes.keeps_content = false;

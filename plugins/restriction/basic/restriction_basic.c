@@ -44,9 +44,14 @@ static HkAnswer
 check_authenticated (void *instance, HkCall *call)
 {
     const Word *self = instance;
-    HkSpan user;
-    return self->host->prop (call, HK_PROP_SASL_USERNAME, &user) == HK_FOUND ? HK_PERMIT
-                                                                             : HK_DUNNO;
+    HkSpan method = word_text (self, call, HK_PROP_SASL_METHOD);
+    /* Who logs in as nobody has not logged in. */
+    bool is_anonymous =
+        method.size == 9 &&
+        g_ascii_strncasecmp ((const char *) method.data, "ANONYMOUS", 9) == 0;
+    return word_text (self, call, HK_PROP_SASL_USERNAME).size > 0 && !is_anonymous
+               ? HK_PERMIT
+               : HK_DUNNO;
 }
 
 static HkAnswer
