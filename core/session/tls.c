@@ -64,12 +64,14 @@ tell (HkSession *self)
     g_autoptr (GString) text = g_string_new (NULL);
     g_autoptr (GString) details = g_string_new (NULL);
     hk_report_append_client (client, self);
-    if (info->has_certificate)
+    if (info->has_certificate && t->log_level >= 2)
         hk_report_text (self, HK_LOG_INFO,
                         "%s: subject_CN=%s, issuer=%s, fingerprint=%s, pkey_fingerprint=%s",
                         client->str, info->subject, info->issuer, info->fingerprint,
                         info->key_fingerprint);
     hk_tls_append_summary (self->tls, text, details);
+    for (char *p = details->str; (p = strchr (p, '\n')) != NULL;)
+        g_string_erase (details, p - details->str, 1);
     if (info->is_resumed && t->log_level >= 2)
         hk_report_text (self, HK_LOG_INFO, "%s: Reusing old session", client->str);
     hk_report_text (self, HK_LOG_INFO,
@@ -272,8 +274,7 @@ hk_session_tls_header (const HkSession *self)
     g_autoptr (GString) details = g_string_new (NULL);
     GString *out = g_string_new ("(using ");
     hk_tls_append_summary (self->tls, out, details);
-    if (details->len > 0)
-        g_string_append_printf (out, "\n%s", details->str);
+    hk_string_append (out, hk_span_string (details));
     g_string_append (out, ")\n");
     if (!info->was_asked) {
         g_string_append (out, "(No client certificate requested)");

@@ -210,16 +210,16 @@ append_exchange (GString *out, gnutls_session_t session)
     } groups[] = {
         {GNUTLS_GROUP_X25519, "X25519"},
         {GNUTLS_GROUP_X448, "X448"},
-        {GNUTLS_GROUP_SECP256R1, "ECDHE (P-256)"},
-        {GNUTLS_GROUP_SECP384R1, "ECDHE (P-384)"},
-        {GNUTLS_GROUP_SECP521R1, "ECDHE (P-521)"},
+        {GNUTLS_GROUP_SECP256R1, "ECDHE (prime256v1)"},
+        {GNUTLS_GROUP_SECP384R1, "ECDHE (secp384r1)"},
+        {GNUTLS_GROUP_SECP521R1, "ECDHE (secp521r1)"},
         {GNUTLS_GROUP_FFDHE2048, "DHE (2048 bits)"},
         {GNUTLS_GROUP_FFDHE3072, "DHE (3072 bits)"},
         {GNUTLS_GROUP_FFDHE4096, "DHE (4096 bits)"},
     };
     for (size_t i = 0; i < G_N_ELEMENTS (groups); i++)
         if (groups[i].group == gnutls_group_get (session))
-            g_string_append_printf (out, " key-exchange %s", groups[i].text);
+            g_string_append_printf (out, "\n key-exchange %s", groups[i].text);
 }
 
 static const char *
@@ -273,8 +273,11 @@ hk_tls_append_summary (const HkTls *self, GString *out, GString *out_details)
     append_exchange (out_details, self->session);
     append_signature (out_details, "server", gnutls_sign_algorithm_get (self->session),
                       gnutls_certificate_get_ours (self->session));
+    gsize at = out_details->len;
     append_signature (out_details, "client",
                       gnutls_sign_algorithm_get_client (self->session),
                       info->was_asked ? gnutls_certificate_get_peers (self->session, &n)
                                       : NULL);
+    if (out_details->len > at)
+        g_string_insert_c (out_details, (gssize) at, '\n');
 }

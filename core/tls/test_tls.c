@@ -361,6 +361,17 @@ test_names (void)
     g_assert_false (hk_tls_name_is_valid (HK_SPAN ("a b")));
 }
 
+/* The table of doc/tls.md. */
+static void
+print_suites (void)
+{
+    for (size_t i = 0; i < hk_tls_n_suites; i++) {
+        const HkTlsSuite *s = &hk_tls_suites[i];
+        g_print ("| `%s` | `%s` | `%s` | `%s` |\n", s->name, hk_tls_kx_word (s->kx),
+                 hk_tls_enc_word (s->enc), hk_tls_mac_word (s->mac));
+    }
+}
+
 int
 main (int argc, char **argv)
 {
@@ -369,6 +380,10 @@ main (int argc, char **argv)
     if (argc == 3 && strcmp (argv[1], "list") == 0) {
         g_autofree char *names = names_of (argv[2], NULL);
         g_print ("%s\n", names);
+        return 0;
+    }
+    if (argc == 2 && strcmp (argv[1], "suites") == 0) {
+        print_suites ();
         return 0;
     }
     g_test_add_func ("/tls/protocols", test_protocols);

@@ -121,8 +121,9 @@ typedef struct {
     const char *fingerprint, *key_fingerprint;
 } HkTlsInfo;
 const HkTlsInfo *hk_tls_info (const HkTls *self);
-/* "TLSv1.3 with cipher TLS_AES_256_GCM_SHA384 (256/256 bits)", and the details, " key-exchange
- * X25519 server-signature …", apart; DETAILS is empty before TLSv1.3. */
+/* "TLSv1.3 with cipher TLS_AES_256_GCM_SHA384 (256/256 bits)", and the details, "\n key-exchange
+ * X25519 server-signature …", apart, each line with LF and a blank before it; DETAILS is
+ * empty before TLSv1.3. */
 void hk_tls_append_summary (const HkTls *self, GString *out, GString *out_details);
 
 /* ---- names (pure; any thread) ------------------------------------------------------------ */
