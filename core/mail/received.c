@@ -134,17 +134,25 @@ append_client (GString *out, const HkReceived *received)
 }
 
 static void
-append_extra_line (GString *out, const char *line)
+append_extra_line (GString *out, HkSpan line)
 {
-    if (line == NULL || *line == '\0')
+    if (line.size == 0)
         return;
     g_string_append_c (out, '\t');
-    for (; *line != '\0'; line++)
-        if (*line == '\n')
-            g_string_append (out, "\r\n\t");
-        else
-            g_string_append_c (out, (unsigned char) *line < 32 || *line == 127 ? '?' : *line);
+    for (size_t i = 0; i < line.size; i++)
+        g_string_append_c (out,
+                           line.data[i] < 32 || line.data[i] == 127 ? '?' : (char) line.data[i]);
     g_string_append (out, "\r\n");
+}
+
+static void
+append_extra_lines (GString *out, HkSpan lines)
+{
+    for (size_t at = 0; at < lines.size;) {
+        size_t end = hk_span_find (lines, '\n', at);
+        append_extra_line (out, hk_span_sub (lines, at, end - at));
+        at = end + 1;
+    }
 }
 
 static bool
@@ -185,8 +193,8 @@ hk_header_append_received (GString *out, const HkReceived *received)
         return;
     }
     append_client (out, received);
-    append_extra_line (out, received->tls_line);
-    append_extra_line (out, received->sasl_line);
+    append_extra_lines (out, hk_span_text (received->tls_line));
+    append_extra_line (out, hk_span_text (received->sasl_line));
     g_string_append (out, "\tby ");
     g_string_append (out, received->myhostname);
     g_string_append (out, " (");

@@ -46,7 +46,7 @@ const HkConfSpec hk_tls_params[] = {
     TEXT ("tls_export_cipherlist", "aNULL:-aNULL:HIGH:MEDIUM:LOW:EXPORT:+RC4:@STRENGTH",
           "OpenSSL's list of a grade"),
     TEXT ("tls_null_cipherlist", "eNULL:!aNULL", "OpenSSL's list of a grade"),
-    BOOL ("tls_preempt_cipherlist", "no", "the server's preference decides"),
+    BOOL ("tls_preempt_cipherlist", "yes", "the server's preference decides"),
     TEXT ("smtpd_tls_eecdh_grade", "auto", "curves of ECDHE: auto, strong, ultra or none"),
     LIST ("tls_eecdh_auto_curves", "X25519 X448 prime256v1 secp521r1 secp384r1",
           "curves of the grade auto, the best first"),

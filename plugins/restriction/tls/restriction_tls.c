@@ -149,7 +149,7 @@ static HkAnswer
 open_access (const HkHost *host, const HkConf *conf, HkCall *call, void **out_instance)
 {
     TlsRestriction *self = tls_new (host);
-    HkSpan rest = inside (host->conf_word (conf, 0)), word;
+    HkSpan rest = inside (host->conf_argument (conf)), word;
     HkAnswer answer = HK_OK;
     int has_table = next_word (&rest, &word);
     answer = has_table ? add_table (self, call, word)

@@ -23,11 +23,12 @@ class Authority:
         san = san or f"DNS:{subject or name}"
         self.serial += 1
         sign = ["-CA", self.cert, "-CAkey", self.key] if signed else []
-        openssl("req", "-x509", *new, *sign, "-nodes", "-keyout", key, "-out", cert, "-days", "20",
+        openssl("req", "-x509", *new, *sign, "-nodes", "-keyout", key, "-out", cert, "-days", "90",
                 "-subj", f"/CN={subject or name}", "-set_serial", self.serial,
                 "-addext", f"extendedKeyUsage={purpose}",
                 "-addext", "keyUsage=digitalSignature,keyEncipherment",
                 "-addext", f"subjectAltName={san}",
+                "-addext", "authorityInfoAccess=OCSP;URI:http://127.0.0.1/",
                 "-addext", "basicConstraints=critical,CA:FALSE")
         key.chmod(0o600)
         return key, cert
