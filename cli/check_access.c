@@ -1,8 +1,10 @@
-/* check_access.c: what `hikyaku check` says of the restriction lists of the smtpd services. */
+/* check_access.c: what `hikyaku check` says of the restriction lists of the smtpd services, and
+ * of their TLS. */
 #include "config.h"
 
 #include "access/access.h"
 #include "cli/check.h"
+#include "session/session_tls.h"
 
 typedef struct {
     HkComplaintFn fn;
@@ -64,4 +66,6 @@ hk_check_access (HkPlugins *plugins, HkSettings *view, const HkService *service,
     check_waiting (plugins, view, &self);
     if (router != NULL)
         hk_router_unref (router);
+    hk_session_tls_free (
+        hk_session_tls_new (plugins, view, service->name, NULL, on_complaint, &self));
 }

@@ -1,6 +1,7 @@
 /* session_tls.h: TLS of one smtpd line of master.cf.
  *
- * Made while the process may still read private keys, and before its dialogue.  Loop thread.
+ * Made while the process may still read private keys, and before its dialogue.  Loop
+ * thread.
  */
 #ifndef HK_SESSION_TLS_H
 #define HK_SESSION_TLS_H
@@ -15,7 +16,8 @@ typedef struct HkSessionTls HkSessionTls;
 /* Never NULL.  What keeps TLS from working is told to COMPLAIN and the service goes on
  * without: STARTTLS is then not offered, and refused with 454. */
 HkSessionTls *hk_session_tls_new (HkPlugins *plugins, HkSettings *view, const char *service,
-                                  HkTlsTickets *tickets, HkComplaintFn complain, void *data);
+                                  HkTlsTickets *tickets, HkComplaintFn complain,
+                                  void *data);
 void hk_session_tls_free (HkSessionTls *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (HkSessionTls, hk_session_tls_free)
 

@@ -39,7 +39,8 @@ hk_session_lacks_tls (HkSession *self, HkVerb verb)
     return true;
 }
 
-/* ---- handshake -----------------------------------------------------------------------------
+/* ---- handshake
+ * -----------------------------------------------------------------------------
  */
 
 /* Nothing that was said in clear counts any more (RFC 3207 4.2). */
@@ -74,8 +75,7 @@ tell (HkSession *self)
         g_string_erase (details, p - details->str, 1);
     if (info->is_resumed && t->log_level >= 2)
         hk_report_text (self, HK_LOG_INFO, "%s: Reusing old session", client->str);
-    hk_report_text (self, HK_LOG_INFO,
-                    "%s TLS connection established from %s%s%s: %s%s",
+    hk_report_text (self, HK_LOG_INFO, "%s TLS connection established from %s%s%s: %s%s",
                     !info->has_certificate ? "Anonymous"
                     : info->is_trusted     ? "Trusted"
                                            : "Untrusted",
@@ -163,11 +163,12 @@ hk_session_begin_tls (HkSession *self)
     if (t->log_level >= 2) {
         g_autoptr (GString) client = g_string_new (NULL);
         hk_report_append_client (client, self);
-        hk_report_text (self, HK_LOG_INFO, "setting up TLS connection from %s", client->str);
+        hk_report_text (self, HK_LOG_INFO, "setting up TLS connection from %s",
+                        client->str);
     }
     hk_tls_look_at_files (self);
-    self->tls = hk_tls_accept (t->context, self->fd, t->names != NULL ? hk_tls_on_name : NULL,
-                               self);
+    self->tls = hk_tls_accept (t->context, self->fd,
+                               t->names != NULL ? hk_tls_on_name : NULL, self);
     hk_session_shake (self);
 }
 
@@ -212,7 +213,8 @@ hk_session_starttls (HkSession *self, HkSpan argument)
     }
 }
 
-/* ---- bytes ---------------------------------------------------------------------------------
+/* ---- bytes
+ * ---------------------------------------------------------------------------------
  */
 
 ssize_t
@@ -229,7 +231,8 @@ hk_session_write (HkSession *self, const void *data, size_t size)
                              : send (self->fd, data, size, MSG_NOSIGNAL);
 }
 
-/* ---- what others are told ------------------------------------------------------------------
+/* ---- what others are told
+ * ------------------------------------------------------------------
  */
 
 void

@@ -9,11 +9,12 @@ static const int64_t look_every_us = HK_SECOND;
 /* ... when they have to be opened by somebody else. */
 static const int64_t ask_every_us = 5 * HK_SECOND;
 
-/* ---- configuration ------------------------------------------------------------------------
+/* ---- configuration
+ * ------------------------------------------------------------------------
  */
 
 static void G_GNUC_PRINTF (3, 4)
-complain (HkComplaintFn fn, void *data, const char *format, ...)
+    complain (HkComplaintFn fn, void *data, const char *format, ...)
 {
     va_list ap;
     va_start (ap, format);
@@ -46,7 +47,8 @@ read_level (HkSessionTls *self, HkSettings *v, HkComplaintFn fn, void *data)
         bool is_known = false;
         for (size_t i = 0; i < G_N_ELEMENTS (stronger); i++)
             is_known = is_known || g_ascii_strcasecmp (level, stronger[i]) == 0;
-        complain (fn, data, "smtpd_tls_security_level: %s TLS level \"%s\", using \"encrypt\"",
+        complain (fn, data,
+                  "smtpd_tls_security_level: %s TLS level \"%s\", using \"encrypt\"",
                   is_known ? "unsupported" : "unknown", level);
     }
     self->is_wrapper = hk_settings_bool (v, "smtpd_tls_wrappermode");
@@ -72,8 +74,7 @@ open_context (HkSessionTls *self, HkPlugins *plugins, HkSettings *v, HkTlsTicket
 {
     g_autoptr (GError) error = NULL;
     if (!has_server_certificate (v)) {
-        complain (fn, data, "service %s: No server certs available. TLS can't be enabled",
-                  self->service);
+        complain (fn, data, "No server certs available. TLS can't be enabled");
         return;
     }
     const HkTlsOptions options = {
@@ -94,8 +95,7 @@ open_context (HkSessionTls *self, HkPlugins *plugins, HkSettings *v, HkTlsTicket
     }
     self->context = hk_tls_context_new (&options, fn, data, &error);
     if (self->context == NULL)
-        complain (fn, data, "service %s: %s: disabling TLS support", self->service,
-                  error->message);
+        complain (fn, data, "%s: disabling TLS support", error->message);
 }
 
 HkSessionTls *
@@ -112,8 +112,7 @@ hk_session_tls_new (HkPlugins *plugins, HkSettings *v, const char *service,
     bool requires = hk_settings_bool (v, "smtpd_tls_req_ccert");
     self->requires_certificate = requires && self->level == HK_TLS_LEVEL_ENCRYPT;
     if (requires && self->level == HK_TLS_LEVEL_MAY)
-        complain (fn, data, "service %s: Can't require client certs unless TLS is required",
-                  service);
+        complain (fn, data, "Can't require client certs unless TLS is required");
     if (self->level != HK_TLS_LEVEL_NONE)
         open_context (self, plugins, v, tickets, fn, data);
     return self;
@@ -134,10 +133,12 @@ bool
 hk_tls_is_offered (const HkDialogue *dialogue)
 {
     const HkSessionTls *t = dialogue->tls;
-    return t != NULL && t->level != HK_TLS_LEVEL_NONE && !t->is_wrapper && t->context != NULL;
+    return t != NULL && t->level != HK_TLS_LEVEL_NONE && !t->is_wrapper &&
+           t->context != NULL;
 }
 
-/* ---- fresh certificates --------------------------------------------------------------------
+/* ---- fresh certificates
+ * --------------------------------------------------------------------
  */
 
 static void
@@ -189,4 +190,3 @@ hk_tls_look_at_files (HkSession *session)
     }
     self->looked_us = now;
 }
-

@@ -1,4 +1,5 @@
-/* tls_names.c: tls_server_sni_maps: which certificate a client is shown that asks for a name.
+/* tls_names.c: tls_server_sni_maps: which certificate a client is shown that asks for a
+ * name.
  */
 #include "config.h"
 #include "session/session_priv.h"
@@ -26,7 +27,8 @@ look_up (HkMaps *maps, const char *name, GString *out, char **out_reason)
     return answer;
 }
 
-/* A value is what `postmap -F` makes: the files' contents in base64; or the files' names. */
+/* A value is what `postmap -F` makes: the files' contents in base64; or the files' names.
+ */
 static bool
 read_value (const GString *value, GString *out, GError **error)
 {

@@ -2,13 +2,17 @@
 #include "config.h"
 #include "session/session.h"
 
-#define BOOL(n, h) {.name = n, .type = HK_CONF_BOOL, .preset = "no", .help = h}
+#define BOOL(n, h)                                                                         \
+    {                                                                                      \
+        .name = n, .type = HK_CONF_BOOL, .preset = "no", .help = h                         \
+    }
 
 const HkConfSpec hk_session_tls_params[] = {
     {.name = "smtpd_tls_security_level",
      .type = HK_CONF_STRING,
      .preset = "",
-     .help = "none, may (offer STARTTLS) or encrypt (require it); empty: by the older names"},
+     .help =
+         "none, may (offer STARTTLS) or encrypt (require it); empty: by the older names"},
     BOOL ("smtpd_use_tls", "offer STARTTLS; smtpd_tls_security_level comes first"),
     BOOL ("smtpd_enforce_tls", "require TLS; smtpd_tls_security_level comes first"),
     BOOL ("smtpd_tls_wrappermode", "TLS begins with the connection, without STARTTLS"),

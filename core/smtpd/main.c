@@ -162,6 +162,13 @@ log_complaint (int level, const char *text, void *data)
     hk_log (level, "%s", text);
 }
 
+static void
+log_tls_complaint (int level, const char *text, void *data)
+{
+    const HkService *line = data;
+    hk_log (level, "service %s: %s", line->name, text);
+}
+
 static Service *
 open_service (Process *self, HkSettings *view, size_t index, bool has_access,
               GError **error)
@@ -179,10 +186,11 @@ open_service (Process *self, HkSettings *view, size_t index, bool has_access,
         service_free (service);
         return NULL;
     }
-    if (has_access)
-        service->tls = hk_session_tls_new (
-            self->plugins, view, hk_settings_service (self->settings, index)->name,
-            self->tickets, log_complaint, NULL);
+    if (has_access) {
+        const HkService *line = hk_settings_service (self->settings, index);
+        service->tls = hk_session_tls_new (self->plugins, view, line->name, self->tickets,
+                                           log_tls_complaint, (void *) (uintptr_t) line);
+    }
     return service;
 }
 

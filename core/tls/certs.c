@@ -64,7 +64,8 @@ fail (GError **error, const char *what, const char *path, int code)
     return false;
 }
 
-/* ---- keys ------------------------------------------------------------------------------- */
+/* ---- keys -------------------------------------------------------------------------------
+ */
 
 static int
 add_key (HkTlsCredentials *self, gnutls_datum_t chain, gnutls_datum_t key)
@@ -140,7 +141,8 @@ staple (HkTlsCredentials *self, const HkTlsMaterial *m, GError **error)
     return true;
 }
 
-/* ---- authorities, groups ------------------------------------------------------------------ */
+/* ---- authorities, groups
+ * ------------------------------------------------------------------ */
 
 static bool
 add_authorities (HkTlsCredentials *self, const HkTlsMaterial *m, GError **error)

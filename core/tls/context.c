@@ -12,7 +12,8 @@
 
 enum { MAX_FILE = 4 << 20 };
 
-/* ---- parameters --------------------------------------------------------------------------- */
+/* ---- parameters
+ * --------------------------------------------------------------------------- */
 
 /* PREFIX_NAME; "" when there is no such parameter. */
 static const char *
@@ -31,7 +32,8 @@ fail (GError **error, const HkTlsOptions *o, const char *name, const char *why)
     return false;
 }
 
-/* ---- files -------------------------------------------------------------------------------- */
+/* ---- files
+ * -------------------------------------------------------------------------------- */
 
 static void
 file_free (void *data)
@@ -147,9 +149,9 @@ read_all (HkTlsMaterial *m, const int *fds, HkFileState *states, GError **error)
     for (guint i = 0; i < m->files->len; i++) {
         HkTlsFile *file = g_ptr_array_index (m->files, i);
         hk_tls_file_drop (file);
-        int e = fds == NULL
-                    ? hk_file_read (file->path, MAX_FILE, &file->data, &file->size, &states[i])
-                    : read_fd (fds[i], file, &states[i]);
+        int e = fds == NULL ? hk_file_read (file->path, MAX_FILE, &file->data, &file->size,
+                                            &states[i])
+                            : read_fd (fds[i], file, &states[i]);
         if (e == 0)
             continue;
         g_set_error (error, HK_TLS_ERROR, HK_TLS_ERROR_FILE, "cannot read %s: %s",
@@ -212,7 +214,8 @@ hk_tls_context_reload (HkTlsContext *self, const int *fds, GError **error)
     return HK_TLS_CHANGED;
 }
 
-/* ---- priority ----------------------------------------------------------------------------- */
+/* ---- priority
+ * ----------------------------------------------------------------------------- */
 
 static const char *
 grade_list (const HkTlsOptions *o, const char *grade)
@@ -232,9 +235,10 @@ curve_list (const HkTlsOptions *o)
     const char *grade = value (o, "eecdh_grade");
     if (strcmp (grade, "none") == 0)
         return NULL;
-    return hk_settings_get (o->view, strcmp (grade, "strong") == 0  ? "tls_eecdh_strong_curve"
-                                     : strcmp (grade, "ultra") == 0 ? "tls_eecdh_ultra_curve"
-                                                                    : "tls_eecdh_auto_curves");
+    return hk_settings_get (o->view,
+                            strcmp (grade, "strong") == 0  ? "tls_eecdh_strong_curve"
+                            : strcmp (grade, "ultra") == 0 ? "tls_eecdh_ultra_curve"
+                                                           : "tls_eecdh_auto_curves");
 }
 
 static bool
@@ -242,7 +246,8 @@ make_priority (HkTlsContext *self, const HkTlsOptions *o, HkComplaintFn warn, vo
                GError **error)
 {
     const char *grade = value (o, o->is_mandatory ? "mandatory_ciphers" : "ciphers");
-    const char *protocols = value (o, o->is_mandatory ? "mandatory_protocols" : "protocols");
+    const char *protocols =
+        value (o, o->is_mandatory ? "mandatory_protocols" : "protocols");
     g_autofree char *note = NULL;
     const HkTlsWish wish = {
         .protocols = protocols,
@@ -265,8 +270,9 @@ make_priority (HkTlsContext *self, const HkTlsOptions *o, HkComplaintFn warn, vo
     const char *at = NULL;
     int code = gnutls_priority_init (&self->priority, self->priority_text, &at);
     if (code < 0) {
-        g_set_error (error, HK_TLS_ERROR, HK_TLS_ERROR_CONFIG, "%s: GnuTLS refuses \"%s\": %s",
-                     o->prefix, at != NULL ? at : self->priority_text, gnutls_strerror (code));
+        g_set_error (error, HK_TLS_ERROR, HK_TLS_ERROR_CONFIG,
+                     "%s: GnuTLS refuses \"%s\": %s", o->prefix,
+                     at != NULL ? at : self->priority_text, gnutls_strerror (code));
         return false;
     }
     if (note != NULL && warn != NULL) {
@@ -308,7 +314,8 @@ read_alpn (HkTlsContext *self, const HkTlsOptions *o)
         g_ptr_array_add (self->alpn, hk_span_dup (word));
 }
 
-/* ---- life --------------------------------------------------------------------------------- */
+/* ---- life
+ * --------------------------------------------------------------------------------- */
 
 static bool
 load_first (HkTlsContext *self, GError **error)

@@ -16,7 +16,8 @@ hk_tls_info (const HkTls *self)
     return &self->info;
 }
 
-/* ---- protocol and cipher -------------------------------------------------------------------
+/* ---- protocol and cipher
+ * -------------------------------------------------------------------
  */
 
 static const char *
@@ -62,7 +63,8 @@ cipher_name (gnutls_session_t session)
     return name;
 }
 
-/* ---- the client's certificate --------------------------------------------------------------
+/* ---- the client's certificate
+ * --------------------------------------------------------------
  */
 
 /* "AA:BB:…" */
@@ -198,7 +200,8 @@ hk_tls_read_info (HkTls *self)
         read_peer (self);
 }
 
-/* ---- for the log ---------------------------------------------------------------------------
+/* ---- for the log
+ * ---------------------------------------------------------------------------
  */
 
 static void
@@ -253,10 +256,9 @@ append_signature (GString *out, const char *who, int sign, const gnutls_datum_t 
         else
             g_string_append_printf (out, " %s-signature RSA-PSS (%u bits)", who, bits);
         if (pk != GNUTLS_PK_EDDSA_ED25519 && pk != GNUTLS_PK_EDDSA_ED448)
-            g_string_append_printf (
-                out, " %s-digest %s", who,
-                gnutls_digest_get_name (
-                    gnutls_sign_get_hash_algorithm ((gnutls_sign_algorithm_t) sign)));
+            g_string_append_printf (out, " %s-digest %s", who,
+                                    gnutls_digest_get_name (gnutls_sign_get_hash_algorithm (
+                                        (gnutls_sign_algorithm_t) sign)));
     }
     gnutls_x509_crt_deinit (crt);
 }
@@ -274,10 +276,9 @@ hk_tls_append_summary (const HkTls *self, GString *out, GString *out_details)
     append_signature (out_details, "server", gnutls_sign_algorithm_get (self->session),
                       gnutls_certificate_get_ours (self->session));
     gsize at = out_details->len;
-    append_signature (out_details, "client",
-                      gnutls_sign_algorithm_get_client (self->session),
-                      info->was_asked ? gnutls_certificate_get_peers (self->session, &n)
-                                      : NULL);
+    append_signature (
+        out_details, "client", gnutls_sign_algorithm_get_client (self->session),
+        info->was_asked ? gnutls_certificate_get_peers (self->session, &n) : NULL);
     if (out_details->len > at)
         g_string_insert_c (out_details, (gssize) at, '\n');
 }

@@ -3,9 +3,18 @@
 
 #include "tls/tls.h"
 
-#define TEXT(n, p, h) {.name = n, .type = HK_CONF_STRING, .preset = p, .help = h}
-#define LIST(n, p, h) {.name = n, .type = HK_CONF_LIST, .preset = p, .help = h}
-#define BOOL(n, p, h) {.name = n, .type = HK_CONF_BOOL, .preset = p, .help = h}
+#define TEXT(n, p, h)                                                                      \
+    {                                                                                      \
+        .name = n, .type = HK_CONF_STRING, .preset = p, .help = h                          \
+    }
+#define LIST(n, p, h)                                                                      \
+    {                                                                                      \
+        .name = n, .type = HK_CONF_LIST, .preset = p, .help = h                            \
+    }
+#define BOOL(n, p, h)                                                                      \
+    {                                                                                      \
+        .name = n, .type = HK_CONF_BOOL, .preset = p, .help = h                            \
+    }
 
 const HkConfSpec hk_tls_params[] = {
     LIST ("smtpd_tls_chain_files", "",
@@ -38,7 +47,8 @@ const HkConfSpec hk_tls_params[] = {
     LIST ("smtpd_tls_exclude_ciphers", "", "ciphers that are never used"),
     LIST ("smtpd_tls_mandatory_exclude_ciphers", "",
           "more ciphers that are not used when TLS is required"),
-    TEXT ("tls_high_cipherlist", "aNULL:-aNULL:HIGH:@STRENGTH", "OpenSSL's list of a grade"),
+    TEXT ("tls_high_cipherlist", "aNULL:-aNULL:HIGH:@STRENGTH",
+          "OpenSSL's list of a grade"),
     TEXT ("tls_medium_cipherlist", "aNULL:-aNULL:HIGH:MEDIUM:+RC4:@STRENGTH",
           "OpenSSL's list of a grade"),
     TEXT ("tls_low_cipherlist", "aNULL:-aNULL:HIGH:MEDIUM:LOW:+RC4:@STRENGTH",

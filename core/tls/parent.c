@@ -28,9 +28,9 @@ hk_tls_parent_memory (void)
 }
 
 static const char *const file_parameters[] = {
-    "smtpd_tls_chain_files", "smtpd_tls_cert_file",   "smtpd_tls_key_file",
-    "smtpd_tls_dcert_file",  "smtpd_tls_dkey_file",   "smtpd_tls_eccert_file",
-    "smtpd_tls_eckey_file",  "smtpd_tls_ocsp_files",  "smtpd_tls_CAfile",
+    "smtpd_tls_chain_files",       "smtpd_tls_cert_file",  "smtpd_tls_key_file",
+    "smtpd_tls_dcert_file",        "smtpd_tls_dkey_file",  "smtpd_tls_eccert_file",
+    "smtpd_tls_eckey_file",        "smtpd_tls_ocsp_files", "smtpd_tls_CAfile",
     "smtpd_tls_dh1024_param_file",
 };
 

@@ -4,11 +4,12 @@
 
 #include "conf/conf.h"
 
-/* Memory for the keys of session tickets, to be inherited: a descriptor, or -1 with errno. */
+/* Memory for the keys of session tickets, to be inherited: a descriptor, or -1 with errno.
+ */
 int hk_tls_parent_memory (void);
 
-/* Open PATH for reading when a parameter of SETTINGS, or of a service in them, names it as a
- * file of certificates or keys: a descriptor, or -1. */
+/* Open PATH for reading when a parameter of SETTINGS, or of a service in them, names it as
+ * a file of certificates or keys: a descriptor, or -1. */
 int hk_tls_parent_open (HkSettings *settings, HkSpan path);
 
 #endif

@@ -25,8 +25,8 @@ hk_tls_pem_free (void *pem)
 static HkSpan
 find (HkSpan text, const char *what)
 {
-    const void *at = text.size == 0 ? NULL
-                                    : memmem (text.data, text.size, what, strlen (what));
+    const void *at =
+        text.size == 0 ? NULL : memmem (text.data, text.size, what, strlen (what));
     if (at == NULL)
         return HK_SPAN_NONE;
     return hk_span (at, text.size - (size_t) ((const uint8_t *) at - text.data));

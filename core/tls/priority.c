@@ -1,5 +1,5 @@
-/* priority.c: GnuTLS's priority strings from Postfix's protocol lists, OpenSSL's cipher lists
- * and the names of curves. */
+/* priority.c: GnuTLS's priority strings from Postfix's protocol lists, OpenSSL's cipher
+ * lists and the names of curves. */
 #include "config.h"
 
 #include "base/text.h"
@@ -7,7 +7,8 @@
 
 G_DEFINE_QUARK (hk - tls - error - quark, hk_tls_error)
 
-/* ---- protocols -------------------------------------------------------------------------- */
+/* ---- protocols --------------------------------------------------------------------------
+ */
 
 static const struct {
     const char *name, *word;
@@ -113,19 +114,21 @@ append_protocols (GString *out, unsigned mask)
             g_string_append_printf (out, ":+%s", protocols[i].word);
 }
 
-/* ---- curves ------------------------------------------------------------------------------ */
+/* ---- curves
+ * ------------------------------------------------------------------------------ */
 
 static const struct {
     const char *name, *group;
 } curves[] = {
-    {"X25519", "GROUP-X25519"},       {"X448", "GROUP-X448"},
+    {"X25519", "GROUP-X25519"},        {"X448", "GROUP-X448"},
     {"prime256v1", "GROUP-SECP256R1"}, {"secp256r1", "GROUP-SECP256R1"},
-    {"P-256", "GROUP-SECP256R1"},     {"secp384r1", "GROUP-SECP384R1"},
-    {"P-384", "GROUP-SECP384R1"},     {"secp521r1", "GROUP-SECP521R1"},
+    {"P-256", "GROUP-SECP256R1"},      {"secp384r1", "GROUP-SECP384R1"},
+    {"P-384", "GROUP-SECP384R1"},      {"secp521r1", "GROUP-SECP521R1"},
     {"P-521", "GROUP-SECP521R1"},
 };
 
-/* Those that GnuTLS lacks are left out, as Postfix does with those that its library lacks. */
+/* Those that GnuTLS lacks are left out, as Postfix does with those that its library lacks.
+ */
 static void
 append_groups (GString *out, const HkTlsWish *wish)
 {
@@ -138,7 +141,8 @@ append_groups (GString *out, const HkTlsWish *wish)
         g_string_append (out, ":+GROUP-FFDHE2048:+GROUP-FFDHE3072:+GROUP-FFDHE4096");
 }
 
-/* ---- suites to a grid of key exchange, cipher and MAC ------------------------------------- */
+/* ---- suites to a grid of key exchange, cipher and MAC
+ * ------------------------------------- */
 
 enum { KX, ENC, MAC, N_AXES, MAX_VALUES = 16 };
 
@@ -239,7 +243,7 @@ what_is_lost (const Grid *grid, const HkTlsSuiteList *list,
 }
 
 static void
-append_axis (GString *out, const Grid *grid, int axis, const char *(*word) (unsigned))
+append_axis (GString *out, const Grid *grid, int axis, const char *(*word) (unsigned) )
 {
     for (size_t i = 0; i < grid->n[axis]; i++)
         if (grid->is_in[axis][grid->order[axis][i]])

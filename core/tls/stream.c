@@ -7,7 +7,7 @@
 #include <sys/socket.h>
 
 enum {
-    MAX_HANDSHAKE = 65536,  /* of one message: a chain of certificates is the longest */
+    MAX_HANDSHAKE = 65536, /* of one message: a chain of certificates is the longest */
     MAX_NAME = 255,
     MAX_WARNINGS = 16,      /* alerts that change nothing, in a row */
     MAX_RENEGOTIATIONS = 1, /* refused ones before the connection ends */
@@ -31,7 +31,8 @@ hk_tls_name_is_valid (HkSpan name)
     return label > 0;
 }
 
-/* ---- the name asked for --------------------------------------------------------------------
+/* ---- the name asked for
+ * --------------------------------------------------------------------
  */
 
 static char *
@@ -47,9 +48,9 @@ asked_name (gnutls_session_t session)
     return hk_tls_name_is_valid (span) ? hk_span_dup_lower (span) : NULL;
 }
 
-/* The client has said hello; no certificate was chosen yet.  When the answer has to be waited
- * for, GnuTLS chooses the certificate all the same before it returns: that session is thrown
- * away, and a new one reads the same hello.  Nothing was sent until then. */
+/* The client has said hello; no certificate was chosen yet.  When the answer has to be
+ * waited for, GnuTLS chooses the certificate all the same before it returns: that session
+ * is thrown away, and a new one reads the same hello.  Nothing was sent until then. */
 static int
 on_hello (gnutls_session_t session)
 {
@@ -116,7 +117,8 @@ forget_hello (HkTls *self)
         g_byte_array_unref (g_steal_pointer (&self->hello));
 }
 
-/* ---- life --------------------------------------------------------------------------------- */
+/* ---- life
+ * --------------------------------------------------------------------------------- */
 
 static void
 enable_tickets (HkTls *self)
@@ -155,11 +157,11 @@ open_session (HkTls *self)
         g_error ("GnuTLS has no memory");
     gnutls_session_set_ptr (self->session, self);
     gnutls_priority_set (self->session, context->priority);
-    gnutls_credentials_set (self->session, GNUTLS_CRD_CERTIFICATE,
-                            shown->certificates);
+    gnutls_credentials_set (self->session, GNUTLS_CRD_CERTIFICATE, shown->certificates);
     gnutls_credentials_set (self->session, GNUTLS_CRD_ANON, self->credentials->anonymous);
-    gnutls_certificate_server_set_request (
-        self->session, context->material.is_asking ? GNUTLS_CERT_REQUEST : GNUTLS_CERT_IGNORE);
+    gnutls_certificate_server_set_request (self->session, context->material.is_asking
+                                                              ? GNUTLS_CERT_REQUEST
+                                                              : GNUTLS_CERT_IGNORE);
     gnutls_handshake_set_max_packet_length (self->session, MAX_HANDSHAKE);
     gnutls_transport_set_int (self->session, self->fd);
     if (self->on_name != NULL) {
@@ -220,7 +222,8 @@ hk_tls_close (HkTls *self)
     self->is_broken = true;
 }
 
-/* ---- handshake ----------------------------------------------------------------------------- */
+/* ---- handshake
+ * ----------------------------------------------------------------------------- */
 
 static void
 explain (HkTls *self, int code, GString *out)
@@ -271,7 +274,8 @@ hk_tls_handshake (HkTls *self, GString *out_reason)
     if (code == GNUTLS_E_AGAIN) {
         if (self->is_asking)
             return HK_TLS_WAIT;
-        return gnutls_record_get_direction (self->session) == 0 ? HK_TLS_READ : HK_TLS_WRITE;
+        return gnutls_record_get_direction (self->session) == 0 ? HK_TLS_READ
+                                                                : HK_TLS_WRITE;
     }
     explain (self, code, out_reason);
     gnutls_alert_send_appropriate (self->session, code);
@@ -279,7 +283,8 @@ hk_tls_handshake (HkTls *self, GString *out_reason)
     return HK_TLS_FAILED;
 }
 
-/* ---- bytes --------------------------------------------------------------------------------- */
+/* ---- bytes
+ * --------------------------------------------------------------------------------- */
 
 static ssize_t
 fail (HkTls *self, int e)
@@ -321,9 +326,9 @@ hk_tls_read (HkTls *self, void *buffer, size_t size)
             return 0;
         if (n == GNUTLS_E_INTERRUPTED)
             continue;
-        if (n == GNUTLS_E_REHANDSHAKE ? !refuse_renegotiation (self)
-                                      : gnutls_error_is_fatal ((int) n) ||
-                                            n_warnings++ >= MAX_WARNINGS)
+        if (n == GNUTLS_E_REHANDSHAKE
+                ? !refuse_renegotiation (self)
+                : gnutls_error_is_fatal ((int) n) || n_warnings++ >= MAX_WARNINGS)
             return fail (self, n == GNUTLS_E_PREMATURE_TERMINATION ? ECONNRESET : EPROTO);
     }
     return have > 0 ? (ssize_t) have : fail (self, EAGAIN);

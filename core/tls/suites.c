@@ -1,8 +1,8 @@
 /* suites.c: the cipher suites that OpenSSL and GnuTLS both know, and OpenSSL's language for
  * lists of them.
  *
- * The rows stand in OpenSSL's own order, which its lists build on.  tests/system/tls compares
- * them with the openssl program. */
+ * The rows stand in OpenSSL's own order, which its lists build on.  tests/system/tls
+ * compares them with the openssl program. */
 #include "config.h"
 
 #include "tls/tls_priv.h"
@@ -106,9 +106,9 @@ static const char *const kx_words[N_KX] = {
     "ECDHE-ECDSA", "ECDHE-RSA", "DHE-RSA", "RSA", "ANON-ECDH", "ANON-DH",
 };
 static const char *const enc_words[N_ENC] = {
-    "AES-256-GCM",   "CHACHA20-POLY1305", "AES-256-CCM", "AES-256-CCM-8",
-    "AES-128-GCM",   "AES-128-CCM",       "AES-128-CCM-8", "AES-256-CBC",
-    "AES-128-CBC",   "CAMELLIA-256-CBC",  "CAMELLIA-128-CBC", "NULL",
+    "AES-256-GCM", "CHACHA20-POLY1305", "AES-256-CCM",      "AES-256-CCM-8",
+    "AES-128-GCM", "AES-128-CCM",       "AES-128-CCM-8",    "AES-256-CBC",
+    "AES-128-CBC", "CAMELLIA-256-CBC",  "CAMELLIA-128-CBC", "NULL",
 };
 static const unsigned enc_bits[N_ENC] = {256, 256, 256, 256, 128, 128,
                                          128, 256, 128, 256, 128, 0};
@@ -176,7 +176,8 @@ hk_tls_suite_name (unsigned code)
     return NULL;
 }
 
-/* ---- words ------------------------------------------------------------------------------ */
+/* ---- words ------------------------------------------------------------------------------
+ */
 
 #define B(x) (1u << (x))
 enum { ANY_KX = B (N_KX) - 1, ANON = B (ANON_ECDH) | B (ANON_DH) };
@@ -184,10 +185,10 @@ enum {
     AESGCM = B (ENC_AES256_GCM) | B (ENC_AES128_GCM),
     AESCCM8 = B (ENC_AES256_CCM8) | B (ENC_AES128_CCM8),
     AESCCM = B (ENC_AES256_CCM) | B (ENC_AES128_CCM) | AESCCM8,
-    AES128 = B (ENC_AES128_GCM) | B (ENC_AES128_CCM) | B (ENC_AES128_CCM8) |
-             B (ENC_AES128_CBC),
-    AES256 = B (ENC_AES256_GCM) | B (ENC_AES256_CCM) | B (ENC_AES256_CCM8) |
-             B (ENC_AES256_CBC),
+    AES128 =
+        B (ENC_AES128_GCM) | B (ENC_AES128_CCM) | B (ENC_AES128_CCM8) | B (ENC_AES128_CBC),
+    AES256 =
+        B (ENC_AES256_GCM) | B (ENC_AES256_CCM) | B (ENC_AES256_CCM8) | B (ENC_AES256_CBC),
     CAMELLIA = B (ENC_CAMELLIA256_CBC) | B (ENC_CAMELLIA128_CBC),
     ANY_ENC = B (N_ENC) - 1,
     SECRET = ANY_ENC & ~B (ENC_NULL)
@@ -283,21 +284,24 @@ narrow (HkSpan word, bool match[HK_TLS_MAX_SUITES])
                       : known == NULL
                           ? hk_span_is (word, s->name)
                           : (known->kx & B (s->kx)) && (known->enc & B (s->enc)) &&
-                                (known->mac & B (s->mac)) && (known->version & B (s->version));
+                                (known->mac & B (s->mac)) &&
+                                (known->version & B (s->version));
         is_known = is_known || is_one;
         match[i] = match[i] && is_one;
     }
     return is_known;
 }
 
-/* ---- OpenSSL's rules: one list, in which a suite is active, idle or struck out ------------ */
+/* ---- OpenSSL's rules: one list, in which a suite is active, idle or struck out
+ * ------------ */
 
 typedef struct {
     uint8_t order[HK_TLS_MAX_SUITES];
     bool is_active[HK_TLS_MAX_SUITES], is_dead[HK_TLS_MAX_SUITES]; /* by suite */
 } Work;
 
-/* Those that MATCH and are (not) ACTIVE move to the end, or to the front, in their order. */
+/* Those that MATCH and are (not) ACTIVE move to the end, or to the front, in their order.
+ */
 static void
 move (Work *self, const bool *match, bool active, bool to_front)
 {

@@ -1,4 +1,5 @@
-/* test_tls.c: names become GnuTLS's words; files are taken apart; ticket keys are shared. */
+/* test_tls.c: names become GnuTLS's words; files are taken apart; ticket keys are shared.
+ */
 #include "config.h"
 
 #include "tls/parent.h"
@@ -132,10 +133,14 @@ plain_wish (void)
 static void
 test_grids (void)
 {
-    static const char *const lists[] = {
-        "aNULL:-aNULL:HIGH:MEDIUM:+RC4:@STRENGTH", "HIGH", "HIGH:!kRSA", "ECDHE+AESGCM",
-        "ECDHE+AESGCM:ECDHE+CHACHA20", "AES256-SHA", "HIGH:!SHA1:!SHA256:!SHA384",
-        "HIGH:!CAMELLIA:!AESCCM:!AESCCM8:!DHE"};
+    static const char *const lists[] = {"aNULL:-aNULL:HIGH:MEDIUM:+RC4:@STRENGTH",
+                                        "HIGH",
+                                        "HIGH:!kRSA",
+                                        "ECDHE+AESGCM",
+                                        "ECDHE+AESGCM:ECDHE+CHACHA20",
+                                        "AES256-SHA",
+                                        "HIGH:!SHA1:!SHA256:!SHA384",
+                                        "HIGH:!CAMELLIA:!AESCCM:!AESCCM8:!DHE"};
     for (size_t i = 0; i < G_N_ELEMENTS (lists); i++) {
         g_autoptr (GError) error = NULL;
         g_autofree char *note = NULL;
@@ -155,7 +160,8 @@ test_grids (void)
             if (hk_tls_kx_is_anonymous (s->kx))
                 continue;
             g_test_message ("%s", s->name);
-            g_assert_true (g_hash_table_contains (set, GUINT_TO_POINTER ((unsigned) s->code)));
+            g_assert_true (
+                g_hash_table_contains (set, GUINT_TO_POINTER ((unsigned) s->code)));
             n++;
         }
         /* GnuTLS has a few more of Camellia, which OpenSSL lacks: those with GCM. */
@@ -172,9 +178,9 @@ test_holes (void)
         "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"
         "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305:"
         "DHE-RSA-AES128-GCM-SHA256:DHE-RSA-AES256-GCM-SHA384";
-    static const char *const lists[] = {
-        mozilla, "HIGH:!ECDHE-RSA-AES256-SHA", "ECDHE-RSA-AES256-GCM-SHA384:AES128-SHA",
-        "HIGH:!AES256-GCM-SHA384:!DHE-RSA-CAMELLIA128-SHA"};
+    static const char *const lists[] = {mozilla, "HIGH:!ECDHE-RSA-AES256-SHA",
+                                        "ECDHE-RSA-AES256-GCM-SHA384:AES128-SHA",
+                                        "HIGH:!AES256-GCM-SHA384:!DHE-RSA-CAMELLIA128-SHA"};
     for (size_t i = 0; i < G_N_ELEMENTS (lists); i++) {
         g_autoptr (GError) error = NULL;
         g_autofree char *note = NULL;
@@ -198,6 +204,7 @@ test_holes (void)
     wish.ciphers = mozilla;
     g_autofree char *note = NULL;
     g_autofree char *priority = hk_tls_priority (&wish, &note, NULL);
+    g_assert_nonnull (priority);
     g_assert_cmpstr (note, ==,
                      "not offered, because GnuTLS could not leave out its neighbours: "
                      "DHE-RSA-AES128-GCM-SHA256 DHE-RSA-AES256-GCM-SHA384");
@@ -211,38 +218,63 @@ test_priorities (void)
         HkTlsWish wish;
         const char *has, *lacks;
     } cases[] = {
-        {"TLSv1.3 alone", {.protocols = "TLSv1.3", .ciphers = "HIGH", .has_certificate = true},
-         ":+VERS-TLS1.3:", "VERS-TLS1.2"},
+        {"TLSv1.3 alone",
+         {.protocols = "TLSv1.3", .ciphers = "HIGH", .has_certificate = true},
+         ":+VERS-TLS1.3:",
+         "VERS-TLS1.2"},
         {"its ciphers are there though the list has none of them",
          {.protocols = ">=TLSv1.2", .ciphers = "AES256-SHA", .has_certificate = true},
-         ":+AES-128-GCM", "ECDHE"},
+         ":+AES-128-GCM",
+         "ECDHE"},
         {"its ciphers follow the list",
-         {.protocols = ">=TLSv1.2", .ciphers = "AES256+AESGCM", .has_certificate = true,
+         {.protocols = ">=TLSv1.2",
+          .ciphers = "AES256+AESGCM",
+          .has_certificate = true,
           .curves = "X25519"},
-         ":+AES-256-GCM", "AES-128-GCM"},
+         ":+AES-256-GCM",
+         "AES-128-GCM"},
         {"no certificate: anonymous, and no TLSv1.3",
          {.protocols = ">=TLSv1", .ciphers = "HIGH", .curves = "X25519", .has_dh = true},
-         ":+ANON-DH:+ANON-ECDH", "TLS1.3"},
+         ":+ANON-DH:+ANON-ECDH",
+         "TLS1.3"},
         {"a certificate: not anonymous",
-         {.protocols = ">=TLSv1", .ciphers = "HIGH", .has_certificate = true,
+         {.protocols = ">=TLSv1",
+          .ciphers = "HIGH",
+          .has_certificate = true,
           .curves = "X25519"},
-         ":+ECDHE-RSA", "ANON"},
+         ":+ECDHE-RSA",
+         "ANON"},
         {"words to leave out",
-         {.protocols = "TLSv1.2", .ciphers = "HIGH", .exclude = {"kRSA, SHA1", "CAMELLIA"},
-          .has_certificate = true, .curves = "X25519"},
-         ":+SHA256", ":+SHA1"},
+         {.protocols = "TLSv1.2",
+          .ciphers = "HIGH",
+          .exclude = {"kRSA, SHA1", "CAMELLIA"},
+          .has_certificate = true,
+          .curves = "X25519"},
+         ":+SHA256",
+         ":+SHA1"},
         {"the server's order",
-         {.protocols = "TLSv1.2", .ciphers = "HIGH", .has_certificate = true,
-          .curves = "X25519", .is_server_order = true},
-         "%SERVER_PRECEDENCE", "GROUP-SECP"},
+         {.protocols = "TLSv1.2",
+          .ciphers = "HIGH",
+          .has_certificate = true,
+          .curves = "X25519",
+          .is_server_order = true},
+         "%SERVER_PRECEDENCE",
+         "GROUP-SECP"},
         {"curves in their order",
-         {.protocols = "TLSv1.2", .ciphers = "HIGH", .has_certificate = true,
+         {.protocols = "TLSv1.2",
+          .ciphers = "HIGH",
+          .has_certificate = true,
           .curves = "P-384, secp256k1 X25519"},
-         ":+GROUP-SECP384R1:+GROUP-X25519", "256"
-                                            "K1"},
+         ":+GROUP-SECP384R1:+GROUP-X25519",
+         "256"
+         "K1"},
         {"without ECDHE",
-         {.protocols = "TLSv1.2", .ciphers = "HIGH", .has_certificate = true, .has_dh = true},
-         ":+DHE-RSA", "ECDHE"},
+         {.protocols = "TLSv1.2",
+          .ciphers = "HIGH",
+          .has_certificate = true,
+          .has_dh = true},
+         ":+DHE-RSA",
+         "ECDHE"},
     };
     for (size_t i = 0; i < G_N_ELEMENTS (cases); i++) {
         g_autoptr (GError) error = NULL;
@@ -262,7 +294,10 @@ test_nothing_left (void)
 {
     static const HkTlsWish wishes[] = {
         {.protocols = "SSLv3", .ciphers = "HIGH", .has_certificate = true, .has_dh = true},
-        {.protocols = "<=TLSv1.2", .ciphers = "RC4", .has_certificate = true, .has_dh = true},
+        {.protocols = "<=TLSv1.2",
+         .ciphers = "RC4",
+         .has_certificate = true,
+         .has_dh = true},
         {.protocols = ">=TLSv1.3", .ciphers = "HIGH", .has_dh = true},
         {.protocols = "TLSv9", .ciphers = "HIGH", .has_certificate = true},
     };
@@ -289,7 +324,8 @@ test_pem (void)
         {KEY ("a") CRT ("b"), 1, CRT ("b")},
         {"text\n" KEY ("a") CRT ("b") "more\n" CRT ("c"), 1, CRT ("b") CRT ("c")},
         {KEY ("a") CRT ("b") KEY ("c") CRT ("d"), 2, CRT ("b")},
-        {"-----BEGIN EC PARAMETERS-----\nx\n-----END EC PARAMETERS-----\n" KEY ("a") CRT ("b"),
+        {"-----BEGIN EC PARAMETERS-----\nx\n-----END EC PARAMETERS-----\n" KEY ("a")
+             CRT ("b"),
          1, CRT ("b")},
         {"", 0, NULL},
         {CRT ("b"), 0, NULL},
@@ -376,7 +412,8 @@ int
 main (int argc, char **argv)
 {
     g_test_init (&argc, &argv, NULL);
-    /* The test prints a list in OpenSSL's names, for comparison with the openssl program. */
+    /* The test prints a list in OpenSSL's names, for comparison with the openssl program.
+     */
     if (argc == 3 && strcmp (argv[1], "list") == 0) {
         g_autofree char *names = names_of (argv[2], NULL);
         g_print ("%s\n", names);

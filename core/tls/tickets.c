@@ -1,10 +1,10 @@
 /* tickets.c: the keys of session tickets: shared by the processes of one system, new every
  * day.
  *
- * GnuTLS itself derives a key for each period of a few ticket lifetimes from the one that it
- * is given, and still takes the tickets of the period before.  Whoever learns the key that it
- * is given can derive them all, so that one is thrown away daily; tickets of the day before
- * then cost their owners one full handshake. */
+ * GnuTLS itself derives a key for each period of a few ticket lifetimes from the one that
+ * it is given, and still takes the tickets of the period before.  Whoever learns the key
+ * that it is given can derive them all, so that one is thrown away daily; tickets of the
+ * day before then cost their owners one full handshake. */
 #include "config.h"
 
 #include "base/clock.h"
@@ -74,7 +74,8 @@ hk_tls_tickets_free (HkTlsTickets *self)
 }
 
 /* The lock of an open file description is no use here: all processes inherit the same one.
- * A process's lock is dropped when any descriptor of the file is closed, which nobody does. */
+ * A process's lock is dropped when any descriptor of the file is closed, which nobody does.
+ */
 static void
 set_lock (HkTlsTickets *self, short type)
 {
@@ -90,8 +91,7 @@ now_s (void)
 }
 
 void
-hk_tls_tickets_key (HkTlsTickets *self, const char *service,
-                    uint8_t out[HK_TLS_TICKET_KEY])
+hk_tls_tickets_key (HkTlsTickets *self, const char *service, uint8_t out[HK_TLS_TICKET_KEY])
 {
     uint8_t master[MASTER_SIZE];
     int64_t now = now_s ();

@@ -5,10 +5,10 @@
  *                               └─ priority: protocols, ciphers, groups
  *   descriptor + HkTlsContext ─▶ HkTls ─ handshake ─▶ read, write ─▶ close
  *
- * A context is read by a set of parameters that share a prefix ("smtpd_tls").  Files are read
- * when it is made, while the process may still read private keys; afterwards
- * hk_tls_context_look says whether they have changed and hk_tls_context_reload takes the new
- * ones.  What cannot be used is refused as a whole, and the old credentials stay.
+ * A context is read by a set of parameters that share a prefix ("smtpd_tls").  Files are
+ * read when it is made, while the process may still read private keys; afterwards
+ * hk_tls_context_look says whether they have changed and hk_tls_context_reload takes the
+ * new ones.  What cannot be used is refused as a whole, and the old credentials stay.
  *
  * GnuTLS chooses by key exchange, cipher and MAC, not by suite: an OpenSSL list that leaves
  * out single suites in the middle of such a grid cannot be said exactly.  Then the priority
@@ -32,7 +32,8 @@ typedef enum {
     HK_TLS_ERROR_FILE    /* cannot be read, or holds no usable certificate or key */
 } HkTlsError;
 
-/* ---- keys of session tickets -------------------------------------------------------------
+/* ---- keys of session tickets
+ * -------------------------------------------------------------
  *
  * In memory that the processes of one system share; they never touch a disk.  A ticket is
  * good for one service only: the keys are derived with its name.  Any thread. */
@@ -42,7 +43,8 @@ HkTlsTickets *hk_tls_tickets_new (int fd);
 void hk_tls_tickets_free (HkTlsTickets *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (HkTlsTickets, hk_tls_tickets_free)
 
-/* ---- contexts -------------------------------------------------------------------------- */
+/* ---- contexts --------------------------------------------------------------------------
+ */
 
 typedef struct HkTlsContext HkTlsContext; /* reference counted */
 
@@ -78,7 +80,8 @@ HkTlsFreshness hk_tls_context_look (HkTlsContext *self);
  * HK_TLS_DENIED with ERROR: the old ones stay; the same files are not tried again. */
 HkTlsFreshness hk_tls_context_reload (HkTlsContext *self, const int *fds, GError **error);
 
-/* ---- streams --------------------------------------------------------------------------- */
+/* ---- streams ---------------------------------------------------------------------------
+ */
 
 typedef struct HkTls HkTls;
 
@@ -90,8 +93,8 @@ typedef enum {
     HK_TLS_FAILED
 } HkTlsStep;
 
-/* The client wants to speak to NAME (lower case, checked).  Call hk_tls_chain, now or later.
- * Not called when the context has no use for names. */
+/* The client wants to speak to NAME (lower case, checked).  Call hk_tls_chain, now or
+ * later. Not called when the context has no use for names. */
 typedef void (*HkTlsNameFn) (HkTls *tls, const char *name, void *data);
 
 /* FD is borrowed and non-blocking.  ON_NAME NULL: the names of clients do not matter. */
@@ -114,19 +117,20 @@ void hk_tls_close (HkTls *self);
 typedef struct {
     const char *version, *cipher; /* "TLSv1.3", as OpenSSL calls them */
     unsigned bits, key_bits;
-    bool is_resumed, was_asked;   /* for a certificate */
+    bool is_resumed, was_asked; /* for a certificate */
     bool has_certificate, is_trusted;
     const char *server_name;      /* asked for, and found; or NULL */
     const char *subject, *issuer; /* common names; "" none */
     const char *fingerprint, *key_fingerprint;
 } HkTlsInfo;
 const HkTlsInfo *hk_tls_info (const HkTls *self);
-/* "TLSv1.3 with cipher TLS_AES_256_GCM_SHA384 (256/256 bits)", and the details, "\n key-exchange
- * X25519 server-signature …", apart, each line with LF and a blank before it; DETAILS is
- * empty before TLSv1.3. */
+/* "TLSv1.3 with cipher TLS_AES_256_GCM_SHA384 (256/256 bits)", and the details, "\n
+ * key-exchange X25519 server-signature …", apart, each line with LF and a blank before it;
+ * DETAILS is empty before TLSv1.3. */
 void hk_tls_append_summary (const HkTls *self, GString *out, GString *out_details);
 
-/* ---- names (pure; any thread) ------------------------------------------------------------ */
+/* ---- names (pure; any thread)
+ * ------------------------------------------------------------ */
 
 /* A host name in PRESENTED's form that may stand in a table's key. */
 bool hk_tls_name_is_valid (HkSpan name);

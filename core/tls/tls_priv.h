@@ -89,11 +89,11 @@ void hk_tls_credentials_unref (HkTlsCredentials *self);
 
 /* What files are for. */
 typedef struct {
-    GPtrArray *files;                     /* HkTlsFile, each path once */
-    GArray *pairs;                        /* HkTlsPair: certificate and key */
-    GArray *chains, *stapled;             /* int: places in files */
-    int authorities, dh;                  /* places in files; -1: none */
-    const char *authority_dir;            /* or NULL; of the view */
+    GPtrArray *files;          /* HkTlsFile, each path once */
+    GArray *pairs;             /* HkTlsPair: certificate and key */
+    GArray *chains, *stapled;  /* int: places in files */
+    int authorities, dh;       /* places in files; -1: none */
+    const char *authority_dir; /* or NULL; of the view */
     bool has_system_authorities, is_asking;
     unsigned depth;
 } HkTlsMaterial;

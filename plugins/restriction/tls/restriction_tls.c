@@ -1,5 +1,5 @@
-/* restriction_tls.c: permit_tls_clientcerts, permit_tls_all_clientcerts, check_ccert_access:
- * decisions by the certificate that a client has shown.
+/* restriction_tls.c: permit_tls_clientcerts, permit_tls_all_clientcerts,
+ * check_ccert_access: decisions by the certificate that a client has shown.
  *
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <glib.h>
@@ -16,7 +16,8 @@ typedef struct {
     size_t n_keys;
 } TlsRestriction;
 
-/* ---- words ------------------------------------------------------------------------------ */
+/* ---- words ------------------------------------------------------------------------------
+ */
 
 static int
 is_blank (uint8_t c)
@@ -58,7 +59,8 @@ is (HkSpan word, const char *text)
     return word.size == strlen (text) && memcmp (word.data, text, word.size) == 0;
 }
 
-/* ---- opening ---------------------------------------------------------------------------- */
+/* ---- opening ----------------------------------------------------------------------------
+ */
 
 static void
 tls_close (void *instance)
@@ -159,7 +161,8 @@ open_access (const HkHost *host, const HkConf *conf, HkCall *call, void **out_in
     return hand_over (self, answer, out_instance);
 }
 
-/* ---- checking --------------------------------------------------------------------------- */
+/* ---- checking ---------------------------------------------------------------------------
+ */
 
 /* What the tables say of the certificate, or of its key. */
 static HkAnswer
@@ -213,7 +216,8 @@ static const HkParam tls_params[] = {
      .type = HK_PARAM_STRING,
      .flags = HK_PARAM_RELOADABLE,
      .preset = "",
-     .help = "Tables with the fingerprints of clients that permit_tls_clientcerts permits."},
+     .help =
+         "Tables with the fingerprints of clients that permit_tls_clientcerts permits."},
     {.name = NULL},
 };
 

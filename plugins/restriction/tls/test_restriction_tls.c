@@ -34,7 +34,8 @@ static const Case cases[] = {
 static HkHarness *
 new_harness (void)
 {
-    static const char *const rows[][2] = {{"AA:01", "REJECT"}, {"BB:02", "OK"}, {"DEAD", NULL}};
+    static const char *const rows[][2] = {
+        {"AA:01", "REJECT"}, {"BB:02", "OK"}, {"DEAD", NULL}};
     HkHarness *h = hk_harness_new (&HK_PLUGIN_SYMBOL (restriction_tls));
     for (size_t i = 0; i < G_N_ELEMENTS (rows); i++)
         hk_harness_table (h, "hash:/t", rows[i][0], rows[i][1]);
@@ -70,9 +71,9 @@ test_words (void)
 static void
 test_bad_arguments (void)
 {
-    static const char *const bad[] = {
-        "nonsense", "{ hash:/t, { search_order = serial } }",
-        "{ hash:/t, { search_order = } }", "{ hash:/t, { order = cert_fingerprint } }"};
+    static const char *const bad[] = {"nonsense", "{ hash:/t, { search_order = serial } }",
+                                      "{ hash:/t, { search_order = } }",
+                                      "{ hash:/t, { order = cert_fingerprint } }"};
     for (size_t i = 0; i < G_N_ELEMENTS (bad); i++) {
         HkHarness *h = new_harness ();
         g_test_message ("%s", bad[i]);
