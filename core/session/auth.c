@@ -280,7 +280,7 @@ step (HkSession *session, HkSpan text, const char *complaint)
         return;
     }
     hk_auth_run_step (session, hk_span (bytes, size), stepped);
-    memset (bytes, 0, size);
+    explicit_bzero (bytes, size);
 }
 
 /* ---- the client's lines
