@@ -8,6 +8,8 @@
 #include <hikyaku/textfile.h>
 #include <stdio.h>
 #include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
 
 /* Where the name ends: the first colon outside quotes; LINE.size: none. */
 static size_t
@@ -75,23 +77,42 @@ append_targets (GString *out, HkSpan text)
         g_string_truncate (out, out->len - 1);
 }
 
+/* C stands in NAME outside of quotes. */
+static bool
+has_bare (HkSpan name, uint8_t c)
+{
+    bool is_quoted = false;
+    for (size_t i = 0; i < name.size; i++) {
+        if (name.data[i] == '\\' && i + 1 < name.size)
+            i++;
+        else if (name.data[i] == '"')
+            is_quoted = !is_quoted;
+        else if (name.data[i] == c && !is_quoted)
+            return true;
+    }
+    return false;
+}
+
 static const char *
 parse_alias (HkTableTool *tool, HkSpan line, unsigned number, GString *key, GString *value)
 {
     (void) tool;
     (void) number;
     size_t colon = find_colon (line);
+    HkSpan name = hk_span_strip (hk_span_sub (line, 0, colon));
     g_string_truncate (key, 0);
     g_string_truncate (value, 0);
-    append_name (key, hk_span_strip (hk_span_sub (line, 0, colon)));
+    append_name (key, name);
     append_targets (value, hk_span_strip (hk_span_sub (line, colon + 1, SIZE_MAX)));
-    return key->len == 0 || value->len == 0 ? "need name:value pair" : NULL;
+    if (key->len == 0 || value->len == 0 || has_bare (name, ','))
+        return "need name:value pair";
+    return has_bare (name, '@') ? "name must be local" : NULL;
 }
 
 static const HkTableSyntax syntax = {
     "postalias",
     "postalias [-Nfinoprsuvw] [-c config_dir] [-d key] [-q key] [map_type:]file...",
-    "c:d:finNopq:rsuvw", ":\t", parse_alias};
+    "c:d:finNopq:rsuvw", ":\t", parse_alias, "specify only one of -s or -q or -d"};
 
 /* newaliases: every indexed table of alias_database. */
 static int
@@ -116,16 +137,41 @@ build_database (HkTableTool *tool)
     return status;
 }
 
+/* It is called with sendmail's options; those that mean something here are -c, -C and -oA
+ * ("type:file" in the place of alias_database). */
+static int
+newaliases (HkTableTool *tool, int argc, char **argv)
+{
+    const char *other = NULL;
+    int c;
+    optind = 0; /* a full reset: no scan of an earlier command line goes on */
+    while ((c = getopt (argc, argv, "+c:C:io:v")) != -1) {
+        if (c == 'c' || c == 'C')
+            tool->config_dir = optarg;
+        else if (c == 'o' && optarg[0] == 'A')
+            other = optarg + 1;
+        else if (c == '?') {
+            hk_table_tool_fail (tool, "usage: newaliases [options]");
+            return EX_TEMPFAIL;
+        }
+    }
+    if (optind < argc) {
+        hk_table_tool_fail (tool, "alias initialization mode requires no recipient");
+        return EX_TEMPFAIL;
+    }
+    if (other == NULL || *other == '\0')
+        return build_database (tool);
+    int status = hk_table_tool_start (tool) && hk_table_tool_build (tool, other) ? 0 : 1;
+    hk_table_tool_stop (tool);
+    return status;
+}
+
 int
 hk_cli_alias (int argc, char **argv)
 {
     HkTableTool tool = {.syntax = &syntax};
     g_autofree char *name = g_path_get_basename (argv[0]);
-    if (strcmp (name, "newaliases") == 0) {
-        for (int i = 1; i + 1 < argc; i++)
-            if (strcmp (argv[i], "-c") == 0)
-                tool.config_dir = argv[i + 1];
-        return build_database (&tool);
-    }
+    if (strcmp (name, "newaliases") == 0)
+        return newaliases (&tool, argc, argv);
     return hk_table_tool_run (&tool, argc, argv);
 }

@@ -3,13 +3,14 @@ sbin_PROGRAMS += hikyaku
 hikyaku_SOURCES = cli/main.c cli/cli.h cli/alias.c cli/cat.c cli/check.c cli/check.h \
 	cli/check_access.c cli/conf.c cli/conf.h cli/conf_edit.c cli/conf_master.c \
 	cli/conf_modes.c cli/conf_notice.c cli/conf_show.c cli/control.c cli/fsck.c cli/log.c \
-	cli/man.c cli/map.c \
+	cli/man.c cli/map.c cli/message_keys.c cli/message_keys.h cli/progress.c cli/progress.h \
 	cli/plugin.c cli/queue.c cli/queue.h cli/sendmail.c cli/stats.c cli/super.c cli/tables.c \
 	cli/tables.h cli/tables_ask.c
 hikyaku_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
 hikyaku_LDADD = libhkrole.la $(HK_FLOOR6_LIBS)
 
-HK_SBIN_NAMES = postfix postconf postmap postalias postqueue postsuper postcat postlog sendmail
+HK_SBIN_NAMES = postfix postconf postmap postalias postqueue postsuper postcat postlog \
+	sendmail
 HK_BIN_NAMES = mailq newaliases
 
 install-exec-hook:
@@ -39,3 +40,10 @@ cli_test_conf_SOURCES = cli/test_conf.c cli/conf.c cli/conf.h cli/conf_edit.c cl
 	cli/conf_modes.c cli/conf_notice.c cli/conf_show.c
 cli_test_conf_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
 cli_test_conf_LDADD = $(HK_FLOOR3_LIBS)
+check_PROGRAMS += cli/test_message_keys cli/test_progress
+cli_test_message_keys_SOURCES = cli/test_message_keys.c cli/message_keys.c
+cli_test_message_keys_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
+cli_test_message_keys_LDADD = $(HK_BASE_LIBS)
+cli_test_progress_SOURCES = cli/test_progress.c cli/progress.c
+cli_test_progress_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
+cli_test_progress_LDADD = $(HK_BASE_LIBS)

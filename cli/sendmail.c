@@ -37,6 +37,7 @@ typedef struct {
     bool dots_are_text; /* -i */
     bool runs_queue;
     const char *queue_arg; /* text behind -q */
+    const char *alias_database; /* "A…" of -o */
     uint32_t flags, notify;
 } Options;
 
@@ -158,6 +159,8 @@ take_option (Options *o, int c, const char *argument)
     case 'o':
         if (argument[0] == 'i')
             o->dots_are_text = true;
+        else if (argument[0] == 'A' && argument[1] != '\0')
+            o->alias_database = argument;
         return 0; /* Sendmail's other options mean nothing here */
     case 'q':
         o->runs_queue = true;
@@ -612,8 +615,11 @@ hk_cli_sendmail (int argc, char **argv)
         return result;
     if (o.mode == 'p')
         return call_verb (hk_cli_queue, &o, "postqueue", "-p", NULL);
+    if (o.mode == 'i' && optind < argc)
+        return fail (EX_USAGE, "alias initialization mode requires no recipient");
     if (o.mode == 'i')
-        return call_verb (hk_cli_alias, &o, "newaliases", NULL, NULL);
+        return call_verb (hk_cli_alias, &o, "newaliases", o.alias_database == NULL ? NULL : "-o",
+                          o.alias_database);
     if (o.mode == 'd' || o.mode == 'l')
         return call_verb (hk_cli_control, &o, "start", NULL, NULL);
     if (o.runs_queue)

@@ -2,6 +2,7 @@
  */
 #include "config.h"
 
+#include "base/text.h"
 #include "cli/cli.h"
 #include "cli/tables.h"
 
@@ -22,6 +23,7 @@ static void G_GNUC_PRINTF (3, 0)
 {
     g_autofree char *text = g_strdup_vprintf (format, ap);
     fflush (stdout);
+    hk_progress_hide (tool->progress);
     fprintf (stderr, "%s: %s: %s\n", tool->syntax->program, word, text);
 }
 
@@ -53,6 +55,20 @@ plugin_says (int level, const char *plugin, const char *text, void *data)
         hk_table_tool_warn (data, "%s", text);
 }
 
+bool
+hk_table_tool_is_utf8 (HkSpan text)
+{
+    return text.size == 0 || g_utf8_validate_len ((const char *) text.data, text.size, NULL);
+}
+
+char *
+hk_table_tool_printable (HkSpan text)
+{
+    GString *out = g_string_new (NULL);
+    hk_text_append_printable (out, text, 100, true);
+    return g_string_free (out, FALSE);
+}
+
 /* ---- configuration and plugins ---- */
 
 bool
@@ -68,6 +84,10 @@ hk_table_tool_start (HkTableTool *tool)
         hk_plugins_new (hk_settings_get (tool->settings, "plugin_directory"), NULL, NULL);
     hk_plugins_set_log (tool->plugins, plugin_says, tool);
     hk_plugins_load_enabled_kind (tool->plugins, tool->settings, HK_KIND_LOOKUP);
+    /* -h and -b are about any mail: they check only when -U asks for it. */
+    tool->wants_utf8 = !tool->no_utf8 &&
+                       (tool->force_utf8 || !(tool->header_keys || tool->body_keys)) &&
+                       hk_settings_bool (tool->settings, "smtputf8_enable");
     return true;
 }
 
@@ -78,16 +98,6 @@ hk_table_tool_stop (HkTableTool *tool)
         hk_plugins_free (tool->plugins);
     if (tool->settings != NULL)
         hk_settings_unref (tool->settings);
-}
-
-bool
-hk_table_tool_wants_utf8 (const HkTableTool *tool)
-{
-    if (tool->force_utf8 || tool->no_utf8)
-        return tool->force_utf8;
-    if (tool->header_keys || tool->body_keys || hk_conf_spec ("smtputf8_enable") == NULL)
-        return false;
-    return strcmp (hk_settings_get (tool->settings, "smtputf8_enable"), "yes") == 0;
 }
 
 void
@@ -109,7 +119,7 @@ typedef struct {
     HkTableTool *tool;
     HkBuild *build;
     const char *index; /* its file, for messages */
-    bool folds, wants_utf8;
+    bool folds;
     GString *folded;
 } Feed;
 
@@ -130,49 +140,60 @@ put_entry (Feed *feed, HkSpan key, HkSpan value, bool replace, bool is_silent)
     return true;
 }
 
-/* -F: VALUE names files; their content, joined by line ends, in base64. */
+/* -F: VALUE names files; their content, joined by line ends, in base64.  False after a
+ * warning: the entry is skipped. */
 static bool
 load_value (HkTableTool *tool, unsigned number, GString *value)
 {
     g_autoptr (GString) all = g_string_new (NULL);
-    g_auto (GStrv) names = g_strsplit_set (value->str, ", \t", -1);
-    for (char **n = names; *n != NULL; n++) {
+    g_auto (GStrv) names = g_strsplit_set (value->str, ", \t\r\n", -1);
+    unsigned n = 0;
+    for (char **name = names; *name != NULL; name++) {
         char *data = NULL;
         size_t size;
         HkFileState state;
-        if (**n == '\0')
+        if (**name == '\0')
             continue;
-        int e = hk_file_read (*n, MAX_SOURCE, &data, &size, &state);
-        if (e != 0)
-            return hk_table_tool_fail (tool, "%s, line %u: open %s: %s", tool->file, number,
-                                       *n, g_strerror (e));
-        if (all->len > 0)
+        int e = hk_file_read (*name, MAX_SOURCE, &data, &size, &state);
+        if (e == EINVAL && strcmp (*name, "/dev/null") == 0)
+            e = 0, size = 0;
+        if (e != 0) {
+            hk_table_tool_warn (tool, "%s, line %u: open %s: %s: skipping this entry",
+                                tool->file, number, *name, g_strerror (e));
+            return false;
+        }
+        if (n++ > 0)
             g_string_append_c (all, '\n');
-        g_string_append_len (all, data, (gssize) size);
+        g_string_append_len (all, data == NULL ? "" : data, (gssize) size);
         free (data);
     }
+    if (n == 0)
+        hk_table_tool_warn (tool,
+                            "%s, line %u: empty pathname list: >>%s<<': skipping this entry",
+                            tool->file, number, value->str);
     g_autofree char *coded = g_base64_encode ((const guchar *) all->str, all->len);
     g_string_assign (value, coded);
-    return true;
+    return n > 0;
 }
 
 static bool
 feed_line (Feed *feed, HkSpan line, unsigned number, GString *key, GString *value)
 {
     HkTableTool *tool = feed->tool;
-    if (feed->wants_utf8 &&
-        !g_utf8_validate ((const char *) line.data, (gssize) line.size, NULL)) {
-        hk_table_tool_warn (tool, "%s, line %u: non-UTF-8 input -- ignoring this line",
-                            tool->file, number);
+    if (tool->wants_utf8 && !hk_table_tool_is_utf8 (line)) {
+        g_autofree char *shown = hk_table_tool_printable (line);
+        hk_table_tool_warn (tool, "%s, line %u: non-UTF-8 input \"%s\" -- ignoring this line",
+                            tool->file, number, shown);
         return true;
     }
     const char *why = tool->syntax->parse (tool, line, number, key, value);
     if (why != NULL) {
-        hk_table_tool_warn (tool, "%s, line %u: %s", tool->file, number, why);
+        if (*why != '\0') /* else it was said */
+            hk_table_tool_warn (tool, "%s, line %u: %s", tool->file, number, why);
         return true;
     }
     if (tool->file_values && !load_value (tool, number, value))
-        return false;
+        return true;
     return put_entry (feed, hk_span_string (key), hk_span_string (value), tool->replace,
                       tool->ignore_duplicates);
 }
@@ -187,7 +208,13 @@ feed_text (Feed *feed, char *data, size_t size)
     uint32_t number;
     int got;
     bool is_ok = true;
+    HkProgress progress;
+    hk_progress_start (&progress, STDERR_FILENO, tool->syntax->program, tool->file,
+                       g_get_monotonic_time ());
+    tool->progress = &progress;
     while (is_ok && (got = hk_lines_next (&lines, &line, &number)) != 0) {
+        hk_progress_step (&progress, (uint64_t) (lines.at - data), size,
+                          g_get_monotonic_time ());
         if (got > 0)
             is_ok = feed_line (feed, line, number, key, value);
         else
@@ -195,6 +222,8 @@ feed_text (Feed *feed, char *data, size_t size)
                 tool, "%s: logical line must not start with whitespace: \"%.*s\"",
                 tool->file, (int) MIN (line.size, 30), (const char *) line.data);
     }
+    hk_progress_hide (&progress);
+    tool->progress = NULL;
     return is_ok;
 }
 
@@ -337,7 +366,6 @@ feed_begin (Feed *feed, HkTableTool *tool, const Target *target)
     feed->tool = tool;
     feed->index = target->index;
     feed->folds = !tool->no_fold;
-    feed->wants_utf8 = hk_table_tool_wants_utf8 (tool);
     feed->build = hk_build_new (tool->plugins, target->type, hk_span_text (target->file),
                                 tool->settings, &error);
     if (feed->build == NULL)
@@ -381,16 +409,27 @@ copy_table (Feed *feed, const Target *target, GHashTable *without, bool must_exi
     return !copy.failed;
 }
 
+/* Before anything else, whatever the type: what is most often wrong. */
+static bool
+may_read_source (HkTableTool *tool, const char *spec)
+{
+    g_autofree char *type = NULL, *file = NULL;
+    hk_table_tool_split (tool, spec, &type, &file);
+    if (tool->incremental || access (file, R_OK) == 0)
+        return true;
+    return hk_table_tool_fail (tool, "open %s: %s", file, g_strerror (errno));
+}
+
 bool
 hk_table_tool_build (HkTableTool *tool, const char *spec)
 {
     g_auto (Target) target = {0};
     Feed feed = {0};
     bool found = false;
-    if (!target_init (&target, tool, spec))
+    if (g_str_has_prefix (spec, "proxy:"))
+        return hk_table_tool_fail (tool, "can't create maps via the proxy service");
+    if (!may_read_source (tool, spec) || !target_init (&target, tool, spec))
         return false;
-    if (!tool->incremental && access (target.file, R_OK) < 0)
-        return hk_table_tool_fail (tool, "open %s: %s", target.file, g_strerror (errno));
     if (!feed_begin (&feed, tool, &target))
         return false;
     bool is_ok = tool->incremental ? copy_table (&feed, &target, NULL, false, &found) &&
@@ -402,7 +441,7 @@ hk_table_tool_build (HkTableTool *tool, const char *spec)
 /* ---- -d ---- */
 
 static GHashTable *
-keys_to_erase (HkTableTool *tool)
+keys_to_erase (HkTableTool *tool, const char *first_spec)
 {
     GHashTable *keys = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
     g_autoptr (GString) folded = g_string_new (NULL);
@@ -416,7 +455,12 @@ keys_to_erase (HkTableTool *tool)
         size_t end = hk_span_find (rest, '\n', 0);
         HkSpan key = hk_span_sub (rest, 0, end);
         rest = hk_span_sub (rest, end + 1, SIZE_MAX);
-        if (tool->no_fold)
+        if (tool->wants_utf8 && !hk_table_tool_is_utf8 (key)) {
+            g_autofree char *shown = hk_table_tool_printable (key);
+            hk_table_tool_warn (
+                tool, "%s: non-UTF-8 key \"%s\": malformed UTF-8 or invalid codepoint",
+                first_spec, shown);
+        } else if (tool->no_fold)
             g_hash_table_add (keys, hk_span_dup (key));
         else {
             hk_key_fold (key, folded);
@@ -447,7 +491,7 @@ erase_from (HkTableTool *tool, const char *spec, GHashTable *keys)
 static int
 erase (HkTableTool *tool, char **specs)
 {
-    g_autoptr (GHashTable) keys = keys_to_erase (tool);
+    g_autoptr (GHashTable) keys = keys_to_erase (tool, specs[0]);
     bool found = false;
     for (; *specs != NULL; specs++) {
         int got = erase_from (tool, *specs, keys);
@@ -463,13 +507,16 @@ erase (HkTableTool *tool, char **specs)
 static bool
 set_option (HkTableTool *tool, int c, const char *argument)
 {
+    if (strchr ("qds", c) != NULL && (tool->query != NULL || tool->erase != NULL))
+        return hk_table_tool_fail (tool, "%s", tool->syntax->one_mode);
     bool *const flags[128] = {
         ['s'] = &tool->sequence,    ['i'] = &tool->incremental,
         ['r'] = &tool->replace,     ['w'] = &tool->ignore_duplicates,
         ['f'] = &tool->no_fold,     ['p'] = &tool->plain_mode,
         ['o'] = &tool->keep_root,   ['F'] = &tool->file_values,
         ['h'] = &tool->header_keys, ['b'] = &tool->body_keys,
-        ['u'] = &tool->no_utf8,     ['U'] = &tool->force_utf8,
+        ['m'] = &tool->mime_keys,   ['u'] = &tool->no_utf8,
+        ['U'] = &tool->force_utf8,
     };
     switch (c) {
     case 'c':
@@ -489,14 +536,24 @@ set_option (HkTableTool *tool, int c, const char *argument)
     case 'N': /* about the end of strings in Berkeley DB: nothing to choose here */
     case 'n':
         return true;
-    case 'm':
-        return hk_table_tool_fail (tool, "-m (headers of MIME parts) is not supported");
     default:
         if (c <= 0 || c >= 128 || flags[c] == NULL)
             return hk_table_tool_fail (tool, "usage: %s", tool->syntax->usage);
         *flags[c] = true;
         return true;
     }
+}
+
+/* getopt's own message would name the path by which the program was called. */
+static void
+say_wrong_option (HkTableTool *tool)
+{
+    const char *known = strchr (tool->syntax->options, optopt);
+    if (known != NULL && known[1] == ':')
+        fprintf (stderr, "%s: option requires an argument -- '%c'\n", tool->syntax->program,
+                 optopt);
+    else
+        fprintf (stderr, "%s: invalid option -- '%c'\n", tool->syntax->program, optopt);
 }
 
 static bool
@@ -507,16 +564,18 @@ parse_options (HkTableTool *tool, int argc, char **argv)
     opterr = 0;
     while ((c = getopt (argc, argv, tool->syntax->options)) != -1) {
         if (c == '?')
-            fprintf (stderr, "%s: invalid option -- '%c'\n", tool->syntax->program, optopt);
+            say_wrong_option (tool);
         if (!set_option (tool, c, optarg))
             return false;
     }
     int n_modes = (tool->query != NULL) + (tool->erase != NULL) + tool->sequence;
     if (n_modes > 1)
-        return hk_table_tool_fail (tool, "specify only one of -s -q or -d");
-    if ((tool->header_keys || tool->body_keys) &&
+        return hk_table_tool_fail (tool, "%s", tool->syntax->one_mode);
+    if ((tool->header_keys || tool->body_keys || tool->mime_keys) &&
         (tool->query == NULL || strcmp (tool->query, "-") != 0))
-        return hk_table_tool_fail (tool, "specify -b or -h only with \"-q -\"");
+        return hk_table_tool_fail (tool, "specify -b -h or -m only with \"-q -\"");
+    if (tool->mime_keys && !tool->header_keys && !tool->body_keys)
+        hk_table_tool_warn (tool, "ignoring -m option without -b or -h");
     if (optind == argc)
         return hk_table_tool_fail (tool, "usage: %s", tool->syntax->usage);
     return true;

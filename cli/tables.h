@@ -3,6 +3,7 @@
 #ifndef HK_CLI_TABLES_H
 #define HK_CLI_TABLES_H
 
+#include "cli/progress.h"
 #include "host/maps.h"
 
 typedef struct HkTableTool HkTableTool;
@@ -11,9 +12,11 @@ typedef struct HkTableTool HkTableTool;
 typedef struct {
     const char *program, *usage, *options; /* getopt's */
     const char *separator;                 /* between key and value: "\t", ":\t" */
-    /* Key and value of one logical line, both replaced.  NULL: good; else what is wrong. */
+    /* Key and value of one logical line, both replaced.  NULL: good; else what is wrong;
+     * empty when it was said. */
     const char *(*parse) (HkTableTool *tool, HkSpan line, unsigned number, GString *key,
                           GString *value);
+    const char *one_mode; /* what -q, -d and -s together are told */
 } HkTableSyntax;
 
 struct HkTableTool {
@@ -24,8 +27,10 @@ struct HkTableTool {
     const char *query, *erase; /* -q, -d: the key, or "-" */
     const char *file;          /* the text that is being read, for messages */
     bool sequence, incremental, replace, ignore_duplicates, no_fold, plain_mode, keep_root;
-    bool file_values, header_keys, body_keys;
-    bool force_utf8, no_utf8; /* -U, -u */
+    bool file_values, header_keys, body_keys, mime_keys;
+    bool no_utf8, force_utf8; /* -u, -U */
+    bool wants_utf8;          /* keys and values must be UTF-8 */
+    HkProgress *progress;     /* NULL: nothing is being built */
     unsigned n_warnings;
 };
 
@@ -41,12 +46,13 @@ void hk_table_tool_warn (HkTableTool *tool, const char *format, ...) G_GNUC_PRIN
 /* Prints "PROGRAM: fatal: …"; always false. */
 bool hk_table_tool_fail (HkTableTool *tool, const char *format, ...) G_GNUC_PRINTF (2, 3);
 
-/* Keys and values must be UTF-8: smtputf8_enable, -u, -U; not with -h and -b alone. */
-bool hk_table_tool_wants_utf8 (const HkTableTool *tool);
-
 /* "type:file" split; the default type when there is none; "proxy:" dropped. */
 void hk_table_tool_split (HkTableTool *tool, const char *spec, char **out_type,
                           char **out_file);
+
+bool hk_table_tool_is_utf8 (HkSpan text);
+/* For messages: what cannot be shown is '?'.  g_free it. */
+char *hk_table_tool_printable (HkSpan text);
 
 /* tables_ask.c: -q, -s. */
 int hk_table_tool_query (HkTableTool *tool, char **specs);

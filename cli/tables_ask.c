@@ -1,6 +1,7 @@
 /* tables_ask.c: asking tables: postmap -q KEY, -q - (lines or a message), -s. */
 #include "config.h"
 
+#include "cli/message_keys.h"
 #include "cli/tables.h"
 
 #include <errno.h>
@@ -60,20 +61,6 @@ query_clear (Query *self)
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Query, query_clear)
 
-static bool
-is_utf8 (HkSpan text)
-{
-    return g_utf8_validate ((const char *) text.data, (gssize) text.size, NULL);
-}
-
-/* TEXT for a message: bytes that are no UTF-8 become question marks. */
-static char *
-quote (HkSpan text)
-{
-    g_autofree char *all = hk_span_dup (hk_span_sub (text, 0, 100));
-    return g_utf8_make_valid (all, -1);
-}
-
 /* What came back, as query->value.  False after a message. */
 static bool
 take_value (Query *query, const Open *open, HkSpan key)
@@ -84,9 +71,12 @@ take_value (Query *query, const Open *open, HkSpan key)
     g_string_truncate (out, 0);
     if (answer != NULL)
         g_string_append_len (out, answer->str, (gssize) answer->len);
-    if (hk_table_tool_wants_utf8 (tool) && !is_utf8 (hk_span_string (out))) {
-        g_autofree char *k = quote (key);
-        hk_table_tool_warn (tool, "%s: key \"%s\": non-UTF-8 value", open->spec, k);
+    if (tool->wants_utf8 && !hk_table_tool_is_utf8 (hk_span_string (out))) {
+        g_autofree char *shown = hk_table_tool_printable (hk_span_string (out));
+        hk_table_tool_warn (tool,
+                            "%s: key \"%.*s\": non-UTF-8 value \"%s\": malformed UTF-8 or "
+                            "invalid codepoint",
+                            open->spec, HK_SPAN_ARG (key), shown);
         return hk_table_tool_fail (tool, "table %s: query error", open->spec);
     }
     if (out->len == 0)
@@ -100,9 +90,11 @@ static bool
 prepare_key (Query *query, const Open *open, const HkClass *cls, HkSpan *key)
 {
     HkTableTool *tool = query->tool;
-    if (hk_table_tool_wants_utf8 (tool) && !is_utf8 (*key)) {
-        g_autofree char *k = quote (*key);
-        hk_table_tool_warn (tool, "%s: non-UTF-8 key \"%s\"", open->spec, k);
+    if (tool->wants_utf8 && !hk_table_tool_is_utf8 (*key)) {
+        g_autofree char *shown = hk_table_tool_printable (*key);
+        hk_table_tool_warn (tool,
+                            "%s: non-UTF-8 key \"%s\": malformed UTF-8 or invalid codepoint",
+                            open->spec, shown);
         return false;
     }
     if (!tool->no_fold && (cls->flags & (HK_PATTERN_KEYS | HK_NESTED_KEYS)) == 0) {
@@ -140,17 +132,20 @@ ask (Query *query, Open *open, HkSpan key)
     return -1;
 }
 
-/* -F: the values are base64. */
+/* -F: the values are base64.  False after a warning. */
 static bool
-decode (HkTableTool *tool, const char *spec, GString *value)
+decode (HkTableTool *tool, const char *spec, HkSpan key, GString *value)
 {
     gsize size = 0;
-    if (!tool->file_values)
+    if (!tool->file_values || value->len == 0)
         return true;
     g_autofree guchar *data = g_base64_decode (value->str, &size);
-    if (size == 0 && value->len > 0)
-        return hk_table_tool_fail (tool, "table %s: malformed BASE64 value: %.30s", spec,
-                                   value->str);
+    g_autofree char *again = g_base64_encode (data, size);
+    if (strcmp (again, value->str) != 0) {
+        hk_table_tool_warn (tool, "table %s: key %.*s: malformed BASE64 value: %.100s", spec,
+                            HK_SPAN_ARG (key), value->str);
+        return false;
+    }
     g_string_truncate (value, 0);
     g_string_append_len (value, (const char *) data, (gssize) size);
     return true;
@@ -164,7 +159,10 @@ ask_all (Query *query, HkSpan key)
     for (guint i = 0; i < query->tables->len && !query->failed; i++) {
         Open *open = &g_array_index (query->tables, Open, i);
         int got = ask (query, open, key);
-        query->failed = got < 0 || (got > 0 && !decode (query->tool, open->spec, value));
+        query->failed = got < 0;
+        if (got > 0 && !decode (query->tool, open->spec, key, value))
+            query->failed = !hk_table_tool_fail (query->tool, "table %s: query error",
+                                                 open->spec);
         if (got <= 0 || query->failed)
             continue;
         query->found = true;
@@ -222,42 +220,25 @@ read_line (Input *input, HkSpan *out)
     }
 }
 
-static bool
-starts_header (HkSpan line)
+/* A key of a message; an error ends the asking, not the reading. */
+static void
+ask_part (HkSpan key, bool is_header, void *data)
 {
-    size_t colon = hk_span_find (line, ':', 0);
-    return colon > 0 && colon < line.size &&
-           hk_span_find (hk_span_sub (line, 0, colon), ' ', 0) == colon;
+    Query *query = data;
+    if (!query->failed && (is_header ? query->tool->header_keys : query->tool->body_keys))
+        ask_all (query, key);
 }
 
-/* A message: its headers, each with its continuation lines, and the lines of its body. */
 static void
 ask_message (Query *query)
 {
-    g_autoptr (GString) header = g_string_new (NULL);
+    HkMessageKeys *keys = hk_message_keys_new (query->tool->mime_keys, ask_part, query);
     g_autoptr (GString) lines = g_string_new (NULL);
     Input input = {.text = lines};
     HkSpan text;
-    bool in_header = true;
-    while (!query->failed && read_line (&input, &text)) {
-        bool continues = header->len > 0 && text.size > 0 &&
-                         (text.data[0] == ' ' || text.data[0] == '\t');
-        if (in_header && !continues && header->len > 0) {
-            if (query->tool->header_keys)
-                ask_all (query, hk_span_string (header));
-            g_string_truncate (header, 0);
-        }
-        in_header = in_header && (continues || starts_header (text));
-        if (in_header) {
-            if (continues)
-                g_string_append_c (header, '\n');
-            hk_string_append (header, text);
-        } else if (query->tool->body_keys) {
-            ask_all (query, text);
-        }
-    }
-    if (header->len > 0 && query->tool->header_keys)
-        ask_all (query, hk_span_string (header));
+    while (!query->failed && read_line (&input, &text))
+        hk_message_keys_line (keys, text);
+    hk_message_keys_end (keys);
 }
 
 static void
@@ -301,7 +282,6 @@ hk_table_tool_query (HkTableTool *tool, char **specs)
 typedef struct {
     HkTableTool *tool;
     const char *spec;
-    bool failed;
 } Show;
 
 static bool
@@ -310,10 +290,8 @@ show_pair (HkSpan key, HkSpan value, void *data)
     Show *show = data;
     g_autoptr (GString) text =
         g_string_new_len ((const char *) value.data, (gssize) value.size);
-    if (!decode (show->tool, show->spec, text)) {
-        show->failed = true;
-        return false;
-    }
+    if (!decode (show->tool, show->spec, key, text))
+        return true; /* the rest may be readable */
     printf ("%.*s%s", HK_SPAN_ARG (key), show->tool->syntax->separator);
     fwrite (text->str, 1, text->len, stdout);
     putchar ('\n');
@@ -325,7 +303,7 @@ hk_table_tool_sequence (HkTableTool *tool, char **specs)
 {
     for (; *specs != NULL; specs++) {
         g_autoptr (GError) error = NULL;
-        Show show = {tool, *specs, false};
+        Show show = {tool, *specs};
         g_autoptr (HkInstance) table = hk_table_tool_open (tool, *specs);
         if (table == NULL)
             return 1;
@@ -333,8 +311,6 @@ hk_table_tool_sequence (HkTableTool *tool, char **specs)
             hk_table_tool_fail (tool, "table %s: %s", *specs, error->message);
             return 1;
         }
-        if (show.failed)
-            return 1;
     }
     return 0;
 }
