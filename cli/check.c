@@ -90,8 +90,18 @@ check_tables (const HkConfSpec *spec, void *data)
 
 typedef struct {
     Check *check;
+    HkBuildCheck *builds;
     HkSettings *view;
 } OptionCheck;
+
+/* Behind the tables that were opened: what is to be built. */
+static void
+check_builds (const char *name, const char *raw, void *data)
+{
+    OptionCheck *option = data;
+    (void) raw;
+    hk_check_builds_of (option->builds, option->view, name);
+}
 
 static void
 check_option (const char *name, const char *raw, void *data)
@@ -131,7 +141,7 @@ check_services (Check *self)
         say (self, HK_LOG_ERROR, "master.cf: no services");
     for (size_t i = 0; i < n; i++) {
         g_autoptr (HkSettings) view = hk_settings_view (self->set, i);
-        OptionCheck option = {self, view};
+        OptionCheck option = {self, NULL, view};
         const HkService *service = hk_settings_service (self->set, i);
         check_command (self, service);
         if (strcmp (service->command, "smtpd") == 0)
@@ -139,6 +149,20 @@ check_services (Check *self)
         hk_settings_foreach_option (self->set, i, check_option, &option);
     }
     hk_plugins_set_settings (self->plugins, self->set);
+}
+
+static void
+check_all_builds (Check *self)
+{
+    g_autoptr (GHashTable) seen = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+    HkBuildCheck builds = {self->plugins, seen, report, self};
+    OptionCheck option = {self, &builds, self->set};
+    hk_settings_foreach_set (self->set, check_builds, &option);
+    for (size_t i = 0; i < hk_settings_n_services (self->set); i++) {
+        g_autoptr (HkSettings) view = hk_settings_view (self->set, i);
+        option.view = view;
+        hk_settings_foreach_option (self->set, i, check_builds, &option);
+    }
 }
 
 /* ---- directories ----------------------------------------------------------------- */
@@ -199,6 +223,7 @@ check_all (Check *self)
     check_directory (self, "data_directory");
     check_services (self);
     hk_conf_foreach_spec (check_tables, self);
+    check_all_builds (self);
 }
 
 int

@@ -11,4 +11,14 @@
 void hk_check_access (HkPlugins *plugins, HkSettings *view, const HkService *service,
                       HkComplaintFn fn, void *data);
 
+typedef struct {
+    HkPlugins *plugins;
+    GHashTable *seen; /* "type:file" of the tables that were spoken of */
+    HkComplaintFn say;
+    void *data;
+} HkBuildCheck;
+
+/* Tables in the value of NAME whose index is not there, or older than its text. */
+void hk_check_builds_of (HkBuildCheck *self, HkSettings *view, const char *name);
+
 #endif
