@@ -18,9 +18,8 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-/* The pid of the running master, 0 when there is none, -1 when that cannot be told. */
-static pid_t
-running_pid (HkSettings *settings)
+pid_t
+hk_cli_running_pid (HkSettings *settings)
 {
     g_autofree char *path = g_build_filename (hk_settings_get (settings, "queue_directory"),
                                               "pid", "master.pid", NULL);
@@ -149,11 +148,32 @@ report_down (const char *verb)
     return 1; /* as postfix(1) */
 }
 
+/* Without a directory of the caller's choice the command is for all instances: the manager
+ * of multi_instance_wrapper comes back to us with one directory after the other.  Returns
+ * when there is none. */
+static int
+exec_wrapper (const char *verb, HkSettings *settings)
+{
+    g_auto (GStrv) dirs = hk_settings_words (settings, "multi_instance_directories");
+    g_auto (GStrv) words = hk_settings_words (settings, "multi_instance_wrapper");
+    g_autoptr (GPtrArray) argv = g_ptr_array_new ();
+    if (dirs == NULL || dirs[0] == NULL || words == NULL || words[0] == NULL)
+        return 0;
+    for (char **word = words; *word != NULL; word++)
+        g_ptr_array_add (argv, *word);
+    g_ptr_array_add (argv, (char *) verb);
+    g_ptr_array_add (argv, NULL);
+    hk_log_flush ();
+    execvp (words[0], (char **) argv->pdata);
+    fprintf (stderr, "hikyaku: multi_instance_wrapper: %s: %s\n", words[0], g_strerror (errno));
+    return EX_OSFILE;
+}
+
 static int
 control (const char *verb, HkSettings *settings)
 {
     const char *dir = hk_settings_dir (settings);
-    pid_t pid = running_pid (settings);
+    pid_t pid = hk_cli_running_pid (settings);
     if (pid < 0)
         return EX_NOPERM;
     if (g_str_has_prefix (verb, "start")) {
@@ -207,5 +227,7 @@ hk_cli_control (int argc, char **argv)
         fprintf (stderr, "hikyaku: %s\n", error->message);
         return EX_CONFIG;
     }
-    return control (argv[0], settings);
+    bool is_chosen = dir != NULL || g_getenv ("MAIL_CONFIG") != NULL;
+    int failure = is_chosen ? 0 : exec_wrapper (argv[0], settings);
+    return failure != 0 ? failure : control (argv[0], settings);
 }

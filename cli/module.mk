@@ -1,16 +1,18 @@
 # cli/module.mk: the one program of an admin; Postfix's names are links to it.
 sbin_PROGRAMS += hikyaku
 hikyaku_SOURCES = cli/main.c cli/cli.h cli/alias.c cli/cat.c cli/check.c cli/check.h \
-	cli/check_access.c cli/check_builds.c cli/conf.c cli/conf.h cli/conf_edit.c cli/conf_master.c \
-	cli/conf_modes.c cli/conf_notice.c cli/conf_show.c cli/control.c cli/fsck.c cli/log.c \
-	cli/man.c cli/map.c cli/message_keys.c cli/message_keys.h cli/progress.c cli/progress.h \
-	cli/plugin.c cli/queue.c cli/queue.h cli/sendmail.c cli/stats.c cli/super.c cli/tables.c \
+	cli/check_access.c cli/check_builds.c cli/conf.c cli/conf.h cli/conf_edit.c \
+	cli/conf_master.c cli/conf_modes.c cli/conf_notice.c cli/conf_show.c cli/control.c \
+	cli/fsck.c cli/kick.c cli/lock.c cli/log.c cli/man.c cli/map.c cli/message_keys.c \
+	cli/message_keys.h cli/multi.c cli/multi.h cli/multi_destroy.c cli/multi_edit.c \
+	cli/plugin.c cli/progress.c cli/progress.h cli/queue.c cli/queue.h cli/sendmail.c \
+	cli/stats.c cli/super.c cli/tables.c \
 	cli/tables.h cli/tables_ask.c
 hikyaku_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
 hikyaku_LDADD = libhkrole.la $(HK_FLOOR6_LIBS)
 
 HK_SBIN_NAMES = postfix postconf postmap postalias postqueue postsuper postcat postlog \
-	sendmail
+	postlock postkick postmulti sendmail
 HK_BIN_NAMES = mailq newaliases
 
 install-exec-hook:

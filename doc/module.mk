@@ -7,7 +7,8 @@ EXTRA_DIST += doc/news doc/man/hikyaku.5.head doc/man/hikyaku.5.tail
 dist_man_MANS += doc/man/hikyaku.1 doc/man/hikyaku-plugin.1
 if POSTFIX_NAMES
 dist_man_MANS += doc/man/mailq.1 doc/man/newaliases.1 doc/man/postalias.1 doc/man/postcat.1 \
-	doc/man/postconf.1 doc/man/postfix.1 doc/man/postlog.1 doc/man/postmap.1 \
+	doc/man/postconf.1 doc/man/postfix.1 doc/man/postkick.1 doc/man/postlock.1 \
+	doc/man/postlog.1 doc/man/postmap.1 doc/man/postmulti.1 \
 	doc/man/postqueue.1 doc/man/postsuper.1 doc/man/sendmail.1
 endif
 
