@@ -112,7 +112,10 @@ parse_alias (HkTableTool *tool, HkSpan line, unsigned number, GString *key, GStr
 static const HkTableSyntax syntax = {
     "postalias",
     "postalias [-Nfinoprsuvw] [-c config_dir] [-d key] [-q key] [map_type:]file...",
-    "c:d:finNopq:rsuvw", ":\t", parse_alias, "specify only one of -s or -q or -d"};
+    "c:d:finNopq:rsuvw",
+    ":\t",
+    parse_alias,
+    "specify only one of -s or -q or -d"};
 
 /* newaliases: every indexed table of alias_database. */
 static int

@@ -154,7 +154,8 @@ check_services (Check *self)
 static void
 check_all_builds (Check *self)
 {
-    g_autoptr (GHashTable) seen = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+    g_autoptr (GHashTable) seen =
+        g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
     HkBuildCheck builds = {self->plugins, seen, report, self};
     OptionCheck option = {self, &builds, self->set};
     hk_settings_foreach_set (self->set, check_builds, &option);

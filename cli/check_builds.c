@@ -1,4 +1,5 @@
-/* check_builds.c: tables that the configuration uses and that postmap must (again) build. */
+/* check_builds.c: tables that the configuration uses and that postmap must (again) build.
+ */
 #include "config.h"
 
 #include "base/log.h"
@@ -27,8 +28,8 @@ is_older (const struct stat *a, const struct stat *b)
     return a->st_mtim.tv_nsec < b->st_mtim.tv_nsec;
 }
 
-/* The value of a list-of-tables parameter is opened by the check, which says what is missing;
- * it cannot know that a text is one of aliases. */
+/* The value of a list-of-tables parameter is opened by the check, which says what is
+ * missing; it cannot know that a text is one of aliases. */
 static bool
 is_said_elsewhere (const char *name, bool has_aliases)
 {
@@ -52,8 +53,8 @@ check_table (HkBuildCheck *self, HkSettings *view, const char *name, const char 
                                 source);
         say (self, HK_LOG_ERROR, view, name, text);
     } else if (!is_missing && is_older (&index_st, &source_st)) {
-        text = g_strdup_printf ("%s is older than its text; to be built: %s %s:%s", index, tool,
-                                type, source);
+        text = g_strdup_printf ("%s is older than its text; to be built: %s %s:%s", index,
+                                tool, type, source);
         say (self, HK_LOG_WARNING, view, name, text);
     }
 }

@@ -13,8 +13,8 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Postfix's letters: D all destinations are alive again, A all queues, F ignore when the next
- * attempt is due; W (wake up) and I (look at incoming) ask for what is done anyway. */
+/* Postfix's letters: D all destinations are alive again, A all queues, F ignore when the
+ * next attempt is due; W (wake up) and I (look at incoming) ask for what is done anyway. */
 static bool
 asks_for_flush (const char *request)
 {
@@ -48,10 +48,11 @@ tell (HkSettings *settings, bool flushes)
     if (fd < 0)
         return false;
     hk_pack_span (payload, HK_SPAN_NONE);
-    bool ok = !flushes || (hk_ipc_send_blocking (fd, HK_FRAME_FLUSH,
-                                                 hk_span (payload->data, payload->len), &error) &&
-                           hk_ipc_receive_blocking (fd, 30000, &type, reply, &error) &&
-                           type == HK_FRAME_REPLY);
+    bool ok =
+        !flushes || (hk_ipc_send_blocking (fd, HK_FRAME_FLUSH,
+                                           hk_span (payload->data, payload->len), &error) &&
+                     hk_ipc_receive_blocking (fd, 30000, &type, reply, &error) &&
+                     type == HK_FRAME_REPLY);
     close (fd);
     return ok;
 }
@@ -71,6 +72,7 @@ hk_cli_kick (int argc, char **argv)
     g_autoptr (GError) error = NULL;
     const char *program = strcmp (base, "kick") == 0 ? "postkick" : base, *dir = NULL;
     int c;
+    argv[0] = (char *) program; /* for getopt's messages */
     optind = 0; /* a full reset: no scan of an earlier command line goes on */
     while ((c = getopt (argc, argv, "+c:v")) != -1) {
         if (c == 'c')
@@ -88,7 +90,8 @@ hk_cli_kick (int argc, char **argv)
     }
     bool is_known = is_service (settings, class, service);
     if (!is_known)
-        fprintf (stderr, "%s: warning: unable to look up %s/%s: no such service in master.cf\n",
+        fprintf (stderr,
+                 "%s: warning: unable to look up %s/%s: no such service in master.cf\n",
                  program, class, service);
     bool flushes = strcmp (service, "qmgr") == 0 && asks_for_flush (argv[optind + 2]);
     if (is_known && tell (settings, flushes))

@@ -1,5 +1,5 @@
-/* lock.c: `hikyaku lock`, postlock(1): run a command while a mailbox file is locked, the way
- * that the delivery agents lock it. */
+/* lock.c: `hikyaku lock`, postlock(1): run a command while a mailbox file is locked, the
+ * way that the delivery agents lock it. */
 #include "config.h"
 
 #include "cli/cli.h"
@@ -80,8 +80,8 @@ parse_styles (Lock *self, const char *text)
         else if (strcmp (*word, "dotlock") == 0)
             self->styles |= BY_DOTLOCK;
         else
-            return !fail (self, "unknown mailbox_delivery_lock value \"%s\" in \"%s\"", *word,
-                          text);
+            return !fail (self, "unknown mailbox_delivery_lock value \"%s\" in \"%s\"",
+                          *word, text);
     }
     return true;
 }
@@ -110,8 +110,8 @@ take_dotlock (Lock *self)
         if (errno == EEXIST && is_stale (self, path) && unlink (path) == 0)
             continue;
         if (errno != EEXIST || i + 1 >= self->attempts)
-            return !fail (self, "open file %s: unable to create lock file %s: %s", self->file,
-                          path, g_strerror (errno));
+            return !fail (self, "open file %s: unable to create lock file %s: %s",
+                          self->file, path, g_strerror (errno));
         g_usleep ((gulong) self->delay_s * G_USEC_PER_SEC);
     }
 }
@@ -132,7 +132,8 @@ take_system_lock (Lock *self, unsigned style)
         bool is_busy = errno == EAGAIN || errno == EACCES || errno == EINTR;
         if (!is_busy || i + 1 >= self->attempts)
             return !fail (self, "lock file %s: %s", self->file,
-                          is_busy ? "unable to lock for exclusive access" : g_strerror (errno));
+                          is_busy ? "unable to lock for exclusive access"
+                                  : g_strerror (errno));
         g_usleep ((gulong) self->delay_s * G_USEC_PER_SEC);
     }
     return true;
@@ -143,7 +144,8 @@ take (Lock *self)
 {
     if ((self->styles & BY_DOTLOCK) && !take_dotlock (self))
         return false;
-    self->fd = open (self->file, O_APPEND | O_WRONLY | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0600);
+    self->fd =
+        open (self->file, O_APPEND | O_WRONLY | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0600);
     if (self->fd < 0)
         return !fail (self, "open file %s: %s", self->file, g_strerror (errno));
     return (!(self->styles & BY_FLOCK) || take_system_lock (self, BY_FLOCK)) &&
@@ -200,6 +202,7 @@ hk_cli_lock (int argc, char **argv)
     const char *dir = NULL, *style = NULL;
     Lock self = {.program = strcmp (base, "lock") == 0 ? "postlock" : base, .fd = -1};
     int c;
+    argv[0] = (char *) self.program; /* for getopt's messages */
     optind = 0; /* a full reset: no scan of an earlier command line goes on */
     while ((c = getopt (argc, argv, "+c:l:v")) != -1) {
         if (c == 'c')

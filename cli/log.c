@@ -111,6 +111,7 @@ hk_cli_log (int argc, char **argv)
     const char *config = NULL, *tag = "postlog";
     const Severity *severity = &severities[0];
     int option;
+    argv[0] = (char *) "postlog"; /* for getopt's messages */
     optind = 0; /* a full reset: no scan of an earlier command line goes on */
     while ((option = getopt (argc, argv, "+c:ip:t:v")) != -1) {
         if (option == 'c')

@@ -12,7 +12,8 @@ parse_pair (HkTableTool *tool, HkSpan line, unsigned number, GString *key, GStri
     HkSpan k, v;
     switch (hk_lines_pair (line, &k, &v)) {
     case HK_PAIR_UNBALANCED:
-        hk_table_tool_warn (tool, "%s, line %u: unbalanced '\"' in '%.*s' -- ignoring this line",
+        hk_table_tool_warn (tool,
+                            "%s, line %u: unbalanced '\"' in '%.*s' -- ignoring this line",
                             tool->file, number, HK_SPAN_ARG (line));
         return "";
     case HK_PAIR_NO_VALUE:
@@ -38,7 +39,10 @@ hk_cli_map (int argc, char **argv)
     static const HkTableSyntax syntax = {
         "postmap",
         "postmap [-bfFhimnNoprsuUvw] [-c config_dir] [-d key] [-q key] [map_type:]file...",
-        "bc:d:fFhimnNopq:rsuUvw", "\t", parse_pair, "specify only one of -s -q or -d"};
+        "bc:d:fFhimnNopq:rsuUvw",
+        "\t",
+        parse_pair,
+        "specify only one of -s -q or -d"};
     HkTableTool tool = {.syntax = &syntax};
     return hk_table_tool_run (&tool, argc, argv);
 }

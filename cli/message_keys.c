@@ -10,8 +10,8 @@
 #include <string.h>
 
 enum {
-    MAX_DEPTH = 100,       /* mime_nesting_limit */
-    MAX_BOUNDARY = 2048,   /* mime_boundary_length_limit */
+    MAX_DEPTH = 100,        /* mime_nesting_limit */
+    MAX_BOUNDARY = 2048,    /* mime_boundary_length_limit */
     MAX_HEADER = 100 * 1024 /* header_size_limit; what goes on behind it is left out */
 };
 
@@ -25,9 +25,9 @@ struct HkMessageKeys {
     void *data;
     bool parses_mime;
     enum { IN_PRIMARY, IN_PART_HEADER, IN_NESTED_HEADER, IN_BODY } state;
-    GString *header;  /* the logical header at hand; empty: none */
-    GArray *levels;   /* Level, outermost first */
-    bool is_message;  /* the part of the header section at hand is a message */
+    GString *header; /* the logical header at hand; empty: none */
+    GArray *levels;  /* Level, outermost first */
+    bool is_message; /* the part of the header section at hand is a message */
 };
 
 static void
@@ -120,7 +120,8 @@ find_boundary (const char *p)
             read_quoted (p, token);
         else
             g_string_append_len (token, p, (gssize) strcspn (p, " \t\r\n;("));
-        return token->len == 0 ? NULL : g_strndup (token->str, MIN (token->len, MAX_BOUNDARY));
+        return token->len == 0 ? NULL
+                               : g_strndup (token->str, MIN (token->len, MAX_BOUNDARY));
     }
     return NULL;
 }
@@ -158,7 +159,8 @@ static size_t
 name_size (HkSpan line, size_t *out_colon)
 {
     size_t n = 0;
-    while (n < line.size && line.data[n] > ' ' && line.data[n] != 127 && line.data[n] != ':')
+    while (n < line.size && line.data[n] > ' ' && line.data[n] != 127 &&
+           line.data[n] != ':')
         n++;
     size_t at = n;
     while (at < line.size && (line.data[at] == ' ' || line.data[at] == '\t'))

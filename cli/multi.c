@@ -1,5 +1,5 @@
-/* multi.c: `hikyaku multi`, postmulti(1): list several mail systems of one machine, and run a
- * command for each of them. */
+/* multi.c: `hikyaku multi`, postmulti(1): list several mail systems of one machine, and run
+ * a command for each of them. */
 #include "config.h"
 
 #include "cli/cli.h"
@@ -67,8 +67,8 @@ clash (const HkMulti *self, const HkMultiInstance *a, const char *a_what,
 {
     if (a_value[0] == '\0' || strcmp (a_value, b_value) != 0)
         return false;
-    hk_multi_fail (self, "instance %s, %s=%s conflicts with instance %s, %s=%s", a->config_dir,
-                   a_what, a_value, b->config_dir, b_what, b_value);
+    hk_multi_fail (self, "instance %s, %s=%s conflicts with instance %s, %s=%s",
+                   a->config_dir, a_what, a_value, b->config_dir, b_what, b_value);
     return true;
 }
 
@@ -83,7 +83,8 @@ clashes_with (const HkMulti *self, const HkMultiInstance *a, const HkMultiInstan
         for (size_t j = 0; j < G_N_ELEMENTS (what); j++)
             if (clash (self, a, what[i], mine[i], b, what[j], theirs[j]))
                 return true;
-    return clash (self, a, "multi_instance_name", a->name, b, "multi_instance_name", b->name);
+    return clash (self, a, "multi_instance_name", a->name, b, "multi_instance_name",
+                  b->name);
 }
 
 bool
@@ -122,7 +123,8 @@ load (HkMulti *self)
     if (!add_instance (self, self->primary_dir))
         return false;
     HkMultiInstance *primary = g_ptr_array_index (self->instances, 0);
-    g_auto (GStrv) dirs = hk_settings_words (primary->settings, "multi_instance_directories");
+    g_auto (GStrv) dirs =
+        hk_settings_words (primary->settings, "multi_instance_directories");
     primary->is_primary = true;
     primary->is_enabled = primary->is_enabled || dirs == NULL || dirs[0] == NULL;
     for (char **dir = dirs; dir != NULL && *dir != NULL; dir++)
@@ -271,7 +273,8 @@ usage (const HkMulti *self)
     return hk_multi_fail (
         self,
         "Usage:%s -l [-v] [-a] [-g group] [-i instance] | %s -p [-v] [-a] [-g group] [-i "
-        "instance] command... | %s -x [-v] [-a] [-i name] [-g group] command... | %s -e action "
+        "instance] command... | %s -x [-v] [-a] [-i name] [-g group] command... | %s -e "
+        "action "
         "[-v] [-a] [-i name] [-g group] [-I name] [-G group] [param=value ...]",
         self->program, self->program, self->program, self->program);
 }
@@ -343,6 +346,7 @@ hk_cli_multi (int argc, char **argv)
     const char *config_dir = NULL;
     unsigned n_modes = 0;
     int c, status = 1;
+    argv[0] = (char *) self.program; /* for getopt's messages */
     optind = 0; /* a full reset: no scan of an earlier command line goes on */
     while ((c = getopt (argc, argv, "+ac:e:g:i:G:I:lpRvx")) != -1) {
         if (c == '?')

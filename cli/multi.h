@@ -16,7 +16,7 @@ typedef struct {
     char *primary_dir;
     GPtrArray *instances; /* HkMultiInstance, the primary first; NULL until loaded */
 
-    char mode; /* 'l', 'p', 'x', 'e' */
+    char mode;                        /* 'l', 'p', 'x', 'e' */
     const char *action;               /* of -e */
     const char *by_group, *by_name;   /* -g, -i */
     bool all, reverse, verbose;       /* -a, -R, -v */

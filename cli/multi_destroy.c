@@ -55,8 +55,9 @@ check_queue (const HkMulti *self, const HkMultiInstance *one)
         status != 0)
         return hk_multi_fail (self, "cannot tell whether the queue %s is empty: %s",
                               one->queue_dir, said == NULL ? "" : g_strstrip (said));
-    return out[0] == '\0' ? 0 : hk_multi_fail (self, "the queue %s is not empty",
-                                               one->queue_dir);
+    return out[0] == '\0'
+               ? 0
+               : hk_multi_fail (self, "the queue %s is not empty", one->queue_dir);
 }
 
 int
@@ -122,8 +123,8 @@ void
 hk_multi_remove_files (const HkMulti *self, const HkMultiInstance *one)
 {
     static const char *const of_queue[] = {
-        "lane", "free",    "incoming", "journal",  "deferred", "hold",
-        "active", "corrupt", "maildrop", "private", "public",   "pid", NULL};
+        "lane",    "free",     "incoming", "journal", "deferred", "hold", "active",
+        "corrupt", "maildrop", "private",  "public",  "pid",      NULL};
     static const char *const of_data[] = {"stats", "master.lock", NULL};
     static const char *const of_config[] = {"main.cf", "master.cf", "conf.d", NULL};
     remove_known (self, one->data_dir, of_data);

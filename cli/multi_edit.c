@@ -17,10 +17,14 @@ static const struct {
     const char *name;
     unsigned traits; /* needs -i; may have a place in the list; may name; may set */
 } actions[] = {
-    {"create", TAKES_PLACE | NAMES | SETS}, {"destroy", SELECTS},
-    {"import", TAKES_PLACE | NAMES | SETS}, {"deport", SELECTS},
-    {"enable", SELECTS},                    {"disable", SELECTS},
-    {"assign", SELECTS | NAMES},            {"init", 0},
+    {"create", TAKES_PLACE | NAMES | SETS},
+    {"destroy", SELECTS},
+    {"import", TAKES_PLACE | NAMES | SETS},
+    {"deport", SELECTS},
+    {"enable", SELECTS},
+    {"disable", SELECTS},
+    {"assign", SELECTS | NAMES},
+    {"init", 0},
 };
 
 static const char config_name[] = "config_directory";
@@ -56,8 +60,8 @@ setting (const HkMulti *self, const char *name)
 static int
 check_settings (const HkMulti *self)
 {
-    static const char *const of_create[] = {config_name, "queue_directory", "data_directory",
-                                            NULL};
+    static const char *const of_create[] = {config_name, "queue_directory",
+                                            "data_directory", NULL};
     static const char *const of_import[] = {config_name, NULL};
     const char *const *valid = is (self, "create") ? of_create : of_import;
     for (char **a = self->arguments; *a != NULL; a++) {
@@ -69,9 +73,11 @@ check_settings (const HkMulti *self)
             return hk_multi_fail (self, "Parameter '%s' not valid with action %s", name,
                                   self->action);
         if (equals[1] != '/')
-            return hk_multi_fail (self, "Parameter setting '%s' is not an absolute path", name);
+            return hk_multi_fail (self, "Parameter setting '%s' is not an absolute path",
+                                  name);
         if (strpbrk (equals, " \t\r\n,") != NULL)
-            return hk_multi_fail (self, "Parameter setting '%s' contains white space", name);
+            return hk_multi_fail (self, "Parameter setting '%s' contains white space",
+                                  name);
     }
     return 0;
 }
@@ -104,7 +110,8 @@ hk_multi_edit_check (const HkMulti *self)
     if (is (self, "assign") && !names)
         return hk_multi_fail (self, "Specify new instance name or group with '-e assign'");
     if (self->arguments[0] != NULL && !(traits & SETS))
-        return hk_multi_fail (self, "Parameter overrides not valid with '-e %s'", self->action);
+        return hk_multi_fail (self, "Parameter overrides not valid with '-e %s'",
+                              self->action);
     if ((traits & SELECTS) && self->by_name == NULL)
         return hk_multi_fail (self, "Select an instance via '-i name'");
     return check_settings (self);
@@ -119,9 +126,11 @@ check_new_name (const HkMulti *self)
         return hk_multi_fail (self,
                               "New instance name must start with 'postfix-' or 'hikyaku-'");
     if (self->new_name != NULL && strpbrk (self->new_name, bad) != NULL)
-        return hk_multi_fail (self, "Illegal character in instance name '%s'", self->new_name);
+        return hk_multi_fail (self, "Illegal character in instance name '%s'",
+                              self->new_name);
     if (self->new_group != NULL && strpbrk (self->new_group, bad) != NULL)
-        return hk_multi_fail (self, "Illegal character in group name '%s'", self->new_group);
+        return hk_multi_fail (self, "Illegal character in group name '%s'",
+                              self->new_group);
     return 0;
 }
 
@@ -281,10 +290,9 @@ write_file (const HkMulti *self, const char *dir, const char *name, const char *
 {
     g_autofree char *path = g_build_filename (dir, name, NULL);
     g_autoptr (GError) error = NULL;
-    if (!g_file_set_contents_full (path, text, -1,
-                                   G_FILE_SET_CONTENTS_CONSISTENT |
-                                       G_FILE_SET_CONTENTS_DURABLE,
-                                   0644, &error))
+    if (!g_file_set_contents_full (
+            path, text, -1, G_FILE_SET_CONTENTS_CONSISTENT | G_FILE_SET_CONTENTS_DURABLE,
+            0644, &error))
         return hk_multi_fail (self, "%s", error->message);
     return 0;
 }
@@ -371,13 +379,15 @@ create_files (const HkMulti *self, const char *dir)
     return status;
 }
 
-/* The files are there: into the list, if it may live beside the others under its new name. */
+/* The files are there: into the list, if it may live beside the others under its new name.
+ */
 static int
 enlist (HkMulti *self, const char *dir, guint place)
 {
     HkMultiInstance *one = hk_multi_instance_new (self, dir);
     if (one == NULL)
-        return hk_multi_fail (self, "Failed to obtain all required %s/main.cf parameters", dir);
+        return hk_multi_fail (self, "Failed to obtain all required %s/main.cf parameters",
+                              dir);
     if (self->new_name != NULL) {
         g_free (one->name);
         one->name = g_strdup (strcmp (self->new_name, "-") == 0 ? "" : self->new_name);
@@ -404,10 +414,11 @@ add (HkMulti *self)
     for (guint i = 0; i < self->instances->len; i++) {
         const HkMultiInstance *other = g_ptr_array_index (self->instances, i);
         if (strcmp (other->config_dir, dir) == 0)
-            return hk_multi_fail (self,
-                                  "new config_directory=%s is already in use by instance %s, "
-                                  "config_directory=%s",
-                                  dir, other->config_dir, other->config_dir);
+            return hk_multi_fail (
+                self,
+                "new config_directory=%s is already in use by instance %s, "
+                "config_directory=%s",
+                dir, other->config_dir, other->config_dir);
     }
     if (check_init (self) != 0)
         return 1;

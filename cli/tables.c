@@ -58,7 +58,8 @@ plugin_says (int level, const char *plugin, const char *text, void *data)
 bool
 hk_table_tool_is_utf8 (HkSpan text)
 {
-    return text.size == 0 || g_utf8_validate_len ((const char *) text.data, text.size, NULL);
+    return text.size == 0 ||
+           g_utf8_validate_len ((const char *) text.data, text.size, NULL);
 }
 
 char *
@@ -168,9 +169,9 @@ load_value (HkTableTool *tool, unsigned number, GString *value)
         free (data);
     }
     if (n == 0)
-        hk_table_tool_warn (tool,
-                            "%s, line %u: empty pathname list: >>%s<<': skipping this entry",
-                            tool->file, number, value->str);
+        hk_table_tool_warn (
+            tool, "%s, line %u: empty pathname list: >>%s<<': skipping this entry",
+            tool->file, number, value->str);
     g_autofree char *coded = g_base64_encode ((const guchar *) all->str, all->len);
     g_string_assign (value, coded);
     return n > 0;
@@ -182,7 +183,8 @@ feed_line (Feed *feed, HkSpan line, unsigned number, GString *key, GString *valu
     HkTableTool *tool = feed->tool;
     if (tool->wants_utf8 && !hk_table_tool_is_utf8 (line)) {
         g_autofree char *shown = hk_table_tool_printable (line);
-        hk_table_tool_warn (tool, "%s, line %u: non-UTF-8 input \"%s\" -- ignoring this line",
+        hk_table_tool_warn (tool,
+                            "%s, line %u: non-UTF-8 input \"%s\" -- ignoring this line",
                             tool->file, number, shown);
         return true;
     }

@@ -142,8 +142,8 @@ decode (HkTableTool *tool, const char *spec, HkSpan key, GString *value)
     g_autofree guchar *data = g_base64_decode (value->str, &size);
     g_autofree char *again = g_base64_encode (data, size);
     if (strcmp (again, value->str) != 0) {
-        hk_table_tool_warn (tool, "table %s: key %.*s: malformed BASE64 value: %.100s", spec,
-                            HK_SPAN_ARG (key), value->str);
+        hk_table_tool_warn (tool, "table %s: key %.*s: malformed BASE64 value: %.100s",
+                            spec, HK_SPAN_ARG (key), value->str);
         return false;
     }
     g_string_truncate (value, 0);
@@ -161,8 +161,8 @@ ask_all (Query *query, HkSpan key)
         int got = ask (query, open, key);
         query->failed = got < 0;
         if (got > 0 && !decode (query->tool, open->spec, key, value))
-            query->failed = !hk_table_tool_fail (query->tool, "table %s: query error",
-                                                 open->spec);
+            query->failed =
+                !hk_table_tool_fail (query->tool, "table %s: query error", open->spec);
         if (got <= 0 || query->failed)
             continue;
         query->found = true;

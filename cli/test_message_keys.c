@@ -19,24 +19,28 @@ static const Case cases[] = {
     {"nothing", "", true, ""},
     {"parts-unasked", "Content-Type: multipart/x; boundary=y\n\n--y\nA: b\n", false,
      "H Content-Type: multipart/x; boundary=y|B |B --y|B A: b|"},
-    {"parts", "Content-Type: multipart/x; (c \\) d)\n boundary=\"a b\"\n\n--a b\nA: b\n\nt\n"
-              "--a b--\nC: d\n",
+    {"parts",
+     "Content-Type: multipart/x; (c \\) d)\n boundary=\"a b\"\n\n--a b\nA: b\n\nt\n"
+     "--a b--\nC: d\n",
      true,
      "H Content-Type: multipart/x; (c \\) d)\n boundary=\"a b\"|B |B --a b|H A: b|B |B t|"
      "B --a b--|B C: d|"},
-    {"no-empty-line-in-part", "Content-Type: multipart/x; boundary=y\n\n--y\nA: b\nz\n--y\nC: d\n",
-     true, "H Content-Type: multipart/x; boundary=y|B |B --y|H A: b|B z|B --y|H C: d|"},
+    {"no-empty-line-in-part",
+     "Content-Type: multipart/x; boundary=y\n\n--y\nA: b\nz\n--y\nC: d\n", true,
+     "H Content-Type: multipart/x; boundary=y|B |B --y|H A: b|B z|B --y|H C: d|"},
     {"attached", "Content-Type: message/rfc822\n\nA: b\n\nx\n", true,
      "H Content-Type: message/rfc822|B |H A: b|B |B x|"},
     {"partial", "Content-Type: message/partial\n\nA: b\n", true,
      "H Content-Type: message/partial|B |B A: b|"},
     {"digest", "Content-Type: multipart/digest; boundary=y\n\n--y\n\nA: b\n\nx\n", true,
      "H Content-Type: multipart/digest; boundary=y|B |B --y|B |H A: b|B |B x|"},
-    /* A boundary is a prefix (as cleanup(8) has it), and the outer one ends the inner one. */
+    /* A boundary is a prefix (as cleanup(8) has it), and the outer one ends the inner one.
+     */
     {"prefix", "Content-Type: multipart/x; boundary=y\n\n--y more\nA: b\n", true,
      "H Content-Type: multipart/x; boundary=y|B |B --y more|H A: b|"},
     {"outer-ends-inner",
-     "Content-Type: multipart/x; boundary=o\n\n--o\nContent-Type: multipart/x; boundary=i\n\n"
+     "Content-Type: multipart/x; boundary=o\n\n--o\nContent-Type: multipart/x; "
+     "boundary=i\n\n"
      "--o\nA: b\n\n--i\nC: d\n",
      true,
      "H Content-Type: multipart/x; boundary=o|B |B --o|"
