@@ -251,7 +251,7 @@ hk_message_keys_line (HkMessageKeys *self, HkSpan line)
         bool was_primary = self->state == IN_PRIMARY;
         end_section (self);
         if (line.size == 0 || was_primary)
-            emit (self, HK_SPAN_NONE, false);
+            emit (self, HK_SPAN (""), false);
         if (line.size == 0)
             return;
     }
