@@ -87,11 +87,20 @@ hk_child_new (HkMaster *master, const char *role, int64_t service, const char *l
     return self;
 }
 
+static void
+forget_demand (HkChild *self)
+{
+    for (size_t i = 0; i < self->n_demand; i++)
+        hk_fd_watch_detach (&self->demand[i]);
+    g_clear_pointer (&self->demand, g_free);
+    self->n_demand = 0;
+}
+
 void
 hk_child_free (HkChild *self)
 {
     hk_timer_disarm (&self->timer);
-    hk_fd_watch_detach (&self->demand);
+    forget_demand (self);
     hk_channel_close (self->channel);
     g_free (self->role);
     g_free (self->name);
@@ -101,6 +110,8 @@ hk_child_free (HkChild *self)
 static HkListenerUse
 use_of (const HkChild *self)
 {
+    if (strcmp (self->role, "spawn") == 0)
+        return HK_LISTENER_SPAWN;
     return strcmp (self->role, "smtpd") == 0 ? HK_LISTENER_SMTPD : HK_LISTENER_DELIVER;
 }
 
@@ -201,7 +212,7 @@ void
 hk_child_start (HkChild *self)
 {
     int pair[2];
-    hk_fd_watch_detach (&self->demand);
+    forget_demand (self);
     if (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0) {
         hk_log (HK_LOG_ERROR, "%s: cannot start: %s", self->name, g_strerror (errno));
         retry_later (self, false);
@@ -237,18 +248,28 @@ on_demand (HkFdWatch *watch, unsigned events)
 {
     HkChild *self = watch->data;
     (void) events;
-    hk_fd_watch_detach (watch);
     hk_child_start (self);
 }
 
-void
-hk_child_await_demand (HkChild *self, int listener_fd)
+static void
+await_one (HkChild *self, HkFdWatch *watch, int fd)
 {
     g_autoptr (GError) error = NULL;
-    self->on_demand = true;
-    if (!hk_loop_attach (self->master->loop, &self->demand, listener_fd, HK_LOOP_READ, on_demand,
-                         self, &error))
+    if (!hk_loop_attach (self->master->loop, watch, fd, HK_LOOP_READ, on_demand, self, &error))
         hk_log (HK_LOG_ERROR, "%s: %s", self->name, error->message);
+}
+
+void
+hk_child_await_demand (HkChild *self)
+{
+    g_autoptr (GPtrArray) listeners = listeners_of (self);
+    forget_demand (self);
+    self->on_demand = true;
+    self->demand = g_new0 (HkFdWatch, listeners->len);
+    self->n_demand = listeners->len;
+    for (guint i = 0; i < listeners->len; i++)
+        await_one (self, &self->demand[i],
+                   ((const HkListener *) g_ptr_array_index (listeners, i))->fd);
 }
 
 void
@@ -257,7 +278,7 @@ hk_child_drain (HkChild *self)
     self->is_draining = true;
     self->restarts = false;
     hk_timer_disarm (&self->timer);
-    hk_fd_watch_detach (&self->demand);
+    forget_demand (self);
     if (self->channel != NULL)
         hk_channel_send (self->channel, HK_FRAME_DRAIN, HK_SPAN_NONE, -1);
 }

@@ -57,8 +57,8 @@ add (HkSettings *settings, GPtrArray *out, const char *key, int fd, HkListenerUs
 }
 
 static bool
-open_inet (HkSettings *settings, const HkService *service, size_t i, GPtrArray *old,
-           GPtrArray *out, GError **error)
+open_inet (HkSettings *settings, const HkService *service, size_t i, HkListenerUse use,
+           GPtrArray *old, GPtrArray *out, GError **error)
 {
     g_autoptr (GArray) addresses = g_array_new (FALSE, TRUE, sizeof (HkAddress));
     g_auto (GStrv) interfaces = hk_settings_words (settings, "inet_interfaces");
@@ -76,7 +76,7 @@ open_inet (HkSettings *settings, const HkService *service, size_t i, GPtrArray *
             fd = hk_listen (address, 4096, error);
         if (fd < 0)
             return false;
-        add (settings, out, key, fd, HK_LISTENER_SMTPD, i);
+        add (settings, out, key, fd, use, i);
     }
     return true;
 }
@@ -105,13 +105,34 @@ open_unix (HkSettings *settings, const HkService *service, size_t i, HkListenerU
     g_autofree char *path = g_build_filename (hk_settings_get (settings, "queue_directory"), sub,
                                               service->name, NULL);
     g_autofree char *key = g_strconcat ("unix:", path, NULL);
+    /* A command is for every role; the folder keeps others out. */
+    unsigned mode = service->is_private && use != HK_LISTENER_SPAWN ? 0660 : 0666;
     int fd = take_over (old, key);
     if (fd < 0)
-        fd = hk_ipc_listen (path, service->is_private ? 0660 : 0666, error);
+        fd = hk_ipc_listen (path, mode, error);
     if (fd < 0)
         return false;
     add (settings, out, key, fd, use, i);
     return use != HK_LISTENER_DELIVER || give_to_qmgr (settings, path, error);
+}
+
+static void
+say_wrong_type (const HkService *s)
+{
+    hk_log (HK_LOG_WARNING, "%s: line %u: service %s: %s does not serve this type of socket",
+            s->file, s->line, s->name, s->command);
+}
+
+static bool
+open_spawn (HkSettings *settings, const HkService *s, size_t i, GPtrArray *old, GPtrArray *out,
+            GError **error)
+{
+    if (s->type == HK_SERVICE_INET)
+        return open_inet (settings, s, i, HK_LISTENER_SPAWN, old, out, error);
+    if (s->type == HK_SERVICE_UNIX)
+        return open_unix (settings, s, i, HK_LISTENER_SPAWN, old, out, error);
+    say_wrong_type (s);
+    return true;
 }
 
 static bool
@@ -121,7 +142,7 @@ open_service (HkSettings *settings, size_t i, GPtrArray *old, GPtrArray *out, GE
     bool ok = true;
     if (strcmp (s->command, "smtpd") == 0) {
         if (s->type == HK_SERVICE_INET)
-            ok = open_inet (settings, s, i, old, out, error);
+            ok = open_inet (settings, s, i, HK_LISTENER_SMTPD, old, out, error);
         else if (s->type == HK_SERVICE_UNIX)
             ok = open_unix (settings, s, i, HK_LISTENER_SMTPD, old, out, error);
         else /* "smtpd pass" takes its connections from postscreen, which is a stage here */
@@ -130,13 +151,11 @@ open_service (HkSettings *settings, size_t i, GPtrArray *old, GPtrArray *out, GE
     } else if (is_built_in (s->command)) {
         /* its work is done inside a role */
     } else if (strcmp (s->command, "spawn") == 0) {
-        hk_log (HK_LOG_WARNING, "%s: line %u: service %s: spawn services do not run yet", s->file,
-                s->line, s->name);
+        ok = open_spawn (settings, s, i, old, out, error);
     } else if (s->type == HK_SERVICE_UNIX) {
         ok = open_unix (settings, s, i, HK_LISTENER_DELIVER, old, out, error);
     } else {
-        hk_log (HK_LOG_WARNING, "%s: line %u: service %s: %s does not serve this type of socket",
-                s->file, s->line, s->name, s->command);
+        say_wrong_type (s);
     }
     if (!ok)
         g_prefix_error (error, "%s: line %u: service %s: ", s->file, s->line, s->name);

@@ -17,17 +17,6 @@ hk_master_listeners_for (HkChild *child)
     return child->is_new ? self->new_listeners : self->listeners;
 }
 
-static HkListener *
-listener_of (HkMaster *self, int64_t service)
-{
-    for (guint i = 0; i < self->listeners->len; i++) {
-        HkListener *l = g_ptr_array_index (self->listeners, i);
-        if ((int64_t) l->service == service)
-            return l;
-    }
-    return NULL;
-}
-
 /* ---- starting ---- */
 
 static bool
@@ -55,17 +44,21 @@ start_smtpd (HkMaster *self, bool is_new)
     }
 }
 
+/* One process a service, whatever number of addresses it listens at: they stand together. */
 static void
-start_deliver (HkMaster *self)
+start_on_demand (HkMaster *self)
 {
+    int64_t last = -1;
     for (guint i = 0; i < self->listeners->len; i++) {
         HkListener *l = g_ptr_array_index (self->listeners, i);
-        if (l->use != HK_LISTENER_DELIVER)
+        if (l->use == HK_LISTENER_SMTPD || (int64_t) l->service == last)
             continue;
-        HkChild *child = hk_child_new (self, "deliver", (int64_t) l->service,
-                                       hk_settings_service (self->settings, l->service)->name);
+        last = (int64_t) l->service;
+        HkChild *child
+            = hk_child_new (self, l->use == HK_LISTENER_SPAWN ? "spawn" : "deliver", last,
+                            hk_settings_service (self->settings, l->service)->name);
         g_ptr_array_add (self->children, child);
-        hk_child_await_demand (child, l->fd);
+        hk_child_await_demand (child);
     }
 }
 
@@ -75,7 +68,7 @@ hk_master_start (HkMaster *self)
     HkChild *qmgr = hk_child_new (self, "qmgr", -1, NULL);
     g_ptr_array_add (self->children, qmgr);
     hk_child_start (qmgr);
-    start_deliver (self);
+    start_on_demand (self);
     start_smtpd (self, false);
 }
 
@@ -140,9 +133,7 @@ hk_master_child_ended (HkMaster *self, HkChild *child)
         hk_master_stop (self, HK_SECOND); /* forgets children that do not run */
     }
     if (!is_given_up && child->restarts) {
-        HkListener *l = listener_of (self, child->service);
-        if (l != NULL)
-            hk_child_await_demand (child, l->fd);
+        hk_child_await_demand (child);
         return;
     }
     g_ptr_array_remove (self->children, child);
@@ -265,7 +256,7 @@ end_reload (HkMaster *self)
     self->settings = g_steal_pointer (&self->new_settings);
     for (guint i = 0; i < self->children->len; i++)
         ((HkChild *) g_ptr_array_index (self->children, i))->is_new = false;
-    start_deliver (self);
+    start_on_demand (self);
     hk_log (HK_LOG_INFO, "reload -- the new configuration is in use");
     hk_stats_add (self->n_reloads, 1);
 }

@@ -34,14 +34,15 @@ GPtrArray *hk_listeners_open (HkSettings *settings, GPtrArray *old, GError **err
 typedef struct HkChild HkChild;
 struct HkChild {
     HkMaster *master;
-    char *role;          /* program: "smtpd", "qmgr", "deliver" */
+    char *role;          /* program: "smtpd", "qmgr", "deliver", "spawn" */
     char *name;          /* in messages: "qmgr", "deliver (smtp)" */
     int64_t service;     /* -1, or the index of its service */
     pid_t pid;           /* 0: not running */
     HkChannel *channel;
     bool is_up, is_draining, restarts; /* restarts: start it again when it ends */
-    bool on_demand;      /* started when its listener has a connection */
-    HkFdWatch demand;    /* ... which this watch tells */
+    bool on_demand;      /* started when one of its listeners has a connection */
+    HkFdWatch *demand;   /* ... which these watches tell */
+    size_t n_demand;
     int64_t started_us;
     unsigned n_failed_starts, n_crashes; /* in a row: never came up; ended soon after */
     HkLoopTimer timer;   /* backoff */
@@ -50,7 +51,7 @@ struct HkChild {
 
 HkChild *hk_child_new (HkMaster *master, const char *role, int64_t service, const char *label);
 void hk_child_start (HkChild *self); /* now, or after a backoff */
-void hk_child_await_demand (HkChild *self, int listener_fd);
+void hk_child_await_demand (HkChild *self);
 void hk_child_drain (HkChild *self);
 void hk_child_signal (HkChild *self, int signal);
 void hk_child_free (HkChild *self);
