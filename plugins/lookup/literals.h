@@ -2,9 +2,10 @@
  *
  * Of the characters that stand for themselves, pairs of neighbours are kept as numbers in a
  * small set, without regard to case.  A key whose set lacks one of a pattern's pairs cannot
- * match, and the pattern need not be run; most patterns of a long table end here.  Whatever
- * is not understood gives no pairs: the pattern is always run then.  Static functions only.
- */
+ * match, and the pattern need not be run; most patterns of a long table end here.  Of a
+ * pattern with several branches, "a|b", each has its pairs, and one of them is enough.
+ * Whatever is not understood gives no pairs: the pattern is always run then.  Static
+ * functions only. */
 #ifndef HK_PLUGINS_LOOKUP_LITERALS_H
 #define HK_PLUGINS_LOOKUP_LITERALS_H
 
@@ -14,7 +15,12 @@
 #include <stdbool.h>
 #include <string.h>
 
-enum { LITERALS_BITS = 1024, LITERALS_KEPT = 8, LITERALS_SEEN = 128 };
+enum {
+    LITERALS_BITS = 1024,
+    LITERALS_KEPT = 8, /* pairs of one branch */
+    LITERALS_SEEN = 128,
+    LITERALS_BRANCHES = 64, /* a pattern with more is always run */
+};
 
 typedef enum {
     LITERALS_PERL, /* a backslash in brackets takes the next character */
@@ -24,6 +30,11 @@ typedef enum {
 typedef struct {
     guint16 pairs[LITERALS_KEPT];
     guint8 n;
+} LiteralsBranch;
+
+typedef struct {
+    LiteralsBranch *branches;
+    guint8 n; /* 0: always run it */
 } Literals;
 
 typedef struct {
@@ -49,7 +60,7 @@ literals_key (LiteralsKey *self, HkSpan key)
 }
 
 static inline bool
-literals_are_in (const Literals *self, const LiteralsKey *key)
+literals_branch_is_in (const LiteralsBranch *self, const LiteralsKey *key)
 {
     for (guint i = 0; i < self->n; i++) {
         guint16 pair = self->pairs[i];
@@ -59,14 +70,26 @@ literals_are_in (const Literals *self, const LiteralsKey *key)
     return true;
 }
 
+/* False: the key does not match. */
+static inline bool
+literals_may_match (const Literals *self, const LiteralsKey *key)
+{
+    for (guint i = 0; i < self->n; i++)
+        if (literals_branch_is_in (&self->branches[i], key))
+            return true;
+    return self->n == 0;
+}
+
 typedef struct {
     const char *p, *end;
     LiteralsSyntax syntax;
     int depth;     /* of parentheses */
     int previous;  /* the character before, which stands for itself; -1: none */
     bool is_shaky; /* the last pair counts only if no quantifier takes it back */
-    guint16 pairs[LITERALS_SEEN];
+    guint16 pairs[LITERALS_SEEN]; /* of this branch */
     guint n;
+    LiteralsBranch branches[LITERALS_BRANCHES];
+    guint n_branches;
 } LiteralsScan;
 
 /* C stands for itself. */
@@ -170,6 +193,20 @@ literals_braces (LiteralsScan *self)
     return true;
 }
 
+/* False: without a pair it may match anything, or there are too many branches. */
+static inline bool
+literals_end_branch (LiteralsScan *self)
+{
+    if (self->n == 0 || self->n_branches == LITERALS_BRANCHES)
+        return false;
+    LiteralsBranch *branch = &self->branches[self->n_branches++];
+    branch->n = (guint8) MIN (self->n, LITERALS_KEPT);
+    for (guint i = 0; i < branch->n; i++) /* evenly from all of it, the end included */
+        branch->pairs[i] = self->pairs[self->n - 1 - i * self->n / branch->n];
+    self->n = 0;
+    return true;
+}
+
 /* One item of the pattern.  False: not understood. */
 static inline bool
 literals_step (LiteralsScan *self)
@@ -186,7 +223,7 @@ literals_step (LiteralsScan *self)
         return literals_braces (self);
     case '|':
         literals_break (self);
-        return self->depth > 0;
+        return self->depth > 0 || literals_end_branch (self);
     case ')':
         literals_break (self);
         return --self->depth >= 0;
@@ -194,7 +231,9 @@ literals_step (LiteralsScan *self)
     case '*':
         literals_take_back (self);
         return true;
-    case '+':
+    case '+': /* another quantifier may follow */
+        self->previous = -1;
+        return true;
     case '.':
     case '^':
     case '$':
@@ -213,14 +252,21 @@ literals_find (Literals *out, HkSpan pattern, LiteralsSyntax syntax)
     const char *begin = (const char *) pattern.data;
     LiteralsScan scan = {
         .p = begin, .end = begin + pattern.size, .syntax = syntax, .previous = -1};
-    out->n = 0;
+    *out = (Literals){0};
     while (scan.p < scan.end)
         if (!literals_step (&scan))
             return;
-    guint kept = MIN (scan.n, LITERALS_KEPT); /* evenly from all of it, the end included */
-    for (guint i = 0; i < kept; i++)
-        out->pairs[i] = scan.pairs[scan.n - 1 - i * scan.n / kept];
-    out->n = (guint8) kept;
+    if (!literals_end_branch (&scan))
+        return;
+    out->n = (guint8) scan.n_branches;
+    out->branches = g_memdup2 (scan.branches, scan.n_branches * sizeof scan.branches[0]);
+}
+
+static inline void
+literals_clear (Literals *self)
+{
+    g_clear_pointer (&self->branches, g_free);
+    self->n = 0;
 }
 
 #endif

@@ -136,7 +136,7 @@ int
 lookup_pcre_match (LookupPcreScratch *self, const LookupPcreRegex *regex, guint n_groups)
 {
     if (self->key.size < regex->min_length ||
-        !literals_are_in (&regex->literals, &self->literals))
+        !literals_may_match (&regex->literals, &self->literals))
         return 0;
     pcre2_match_data *data = data_for (self, n_groups);
     int got = self->key.size >= LONG_KEY && !regex->is_anchored

@@ -28,6 +28,7 @@ free_regex (void *p)
 {
     LookupPcreRegex *regex = p;
     pcre2_code_free (regex->code);
+    literals_clear (&regex->literals);
     g_free (regex);
 }
 

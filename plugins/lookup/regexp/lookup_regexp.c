@@ -18,6 +18,7 @@ typedef struct {
     OnigMatchParam *param;
     OnigRegion *region;
     HkSpan key;
+    LiteralsKey literals;
     int error;
 } Match;
 
@@ -60,6 +61,7 @@ match_begin (Match *self, HkSpan key, unsigned long retry_limit)
     self->onig = lookup_regexp_onig (NULL);
     self->key = key;
     self->error = 0;
+    literals_key (&self->literals, key);
     self->region = self->onig->region_new ();
     self->param = self->onig->param_new ();
     self->onig->limit_match (self->param, retry_limit);
@@ -78,8 +80,11 @@ static RulesOutcome
 rule_holds (void *data, const Rule *rule)
 {
     Match *self = data;
+    const LookupRegexpRegex *regex = rule->regex;
     const OnigUChar *begin = self->key.data, *end = begin + self->key.size;
-    int at = self->onig->search (rule->regex, begin, end, begin, end,
+    int at = ONIG_MISMATCH;
+    if (literals_may_match (&regex->literals, &self->literals))
+        at = self->onig->search (regex->onig, begin, end, begin, end,
                                  rule->max_group > 0 ? self->region : NULL,
                                  ONIG_OPTION_NONE, self->param);
     if (at < 0 && at != ONIG_MISMATCH) {

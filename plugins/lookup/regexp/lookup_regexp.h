@@ -4,6 +4,7 @@
 #ifndef HK_LOOKUP_REGEXP_H
 #define HK_LOOKUP_REGEXP_H
 
+#include "../literals.h"
 #include "../rules.h"
 
 /* The names that the library shares with <regex.h> stay out of sight. */
@@ -37,6 +38,11 @@ typedef struct {
 const LookupRegexpOnig *lookup_regexp_onig (const char **out_why);
 
 /* ---- lookup_regexp_rules.c: the text */
+
+typedef struct {
+    OnigRegex onig;
+    Literals literals; /* a key without these cannot match */
+} LookupRegexpRegex;
 
 void *lookup_regexp_parse (Source *source, char *data, size_t size); /* Rules */
 

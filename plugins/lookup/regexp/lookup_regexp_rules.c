@@ -48,6 +48,16 @@ flag (char c, const char **out_note)
     return c == 'i' ? IGNORE_CASE : c == 'm' ? LINES : c == 'x' ? EXTENDED : 0;
 }
 
+static LookupRegexpRegex *
+new_regex (OnigRegex onig, const RulesPattern *pattern)
+{
+    LookupRegexpRegex *self = g_new0 (LookupRegexpRegex, 1);
+    self->onig = onig;
+    if ((pattern->flags & EXTENDED) != 0)
+        literals_find (&self->literals, pattern->text, LITERALS_POSIX);
+    return self;
+}
+
 static void *
 compile (void *shared, const RulesPattern *pattern, uint32_t line, guint *out_n_groups,
          char **out_why)
@@ -73,7 +83,7 @@ compile (void *shared, const RulesPattern *pattern, uint32_t line, guint *out_n_
                              syntax, &info);
     if (e == ONIG_NORMAL) {
         *out_n_groups = (guint) onig->n_captures (regex);
-        return regex;
+        return new_regex (regex, pattern);
     }
     OnigUChar why[ONIG_MAX_ERROR_MESSAGE_LEN];
     onig->error_text (why, e, &info);
@@ -82,9 +92,12 @@ compile (void *shared, const RulesPattern *pattern, uint32_t line, guint *out_n_
 }
 
 static void
-free_regex (void *regex)
+free_regex (void *p)
 {
-    lookup_regexp_onig (NULL)->free_regex (regex);
+    LookupRegexpRegex *regex = p;
+    lookup_regexp_onig (NULL)->free_regex (regex->onig);
+    literals_clear (&regex->literals);
+    g_free (regex);
 }
 
 static const RulesEngine engine = {

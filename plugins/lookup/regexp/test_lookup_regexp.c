@@ -1,6 +1,8 @@
-/* test_lookup_regexp.c: rules, flags, groups, wrong rules, bounded effort, no regcomp of
- * its own. */
+/* test_lookup_regexp.c: rules, flags, groups, wrong rules, bounded effort, the test for
+ * literals, no regcomp of its own. */
 #include "harness.h"
+
+#include "../literals.h"
 
 #include <regex.h>
 #include <string.h>
@@ -130,11 +132,52 @@ test_regcomp_is_libc (void)
     hk_harness_free (h);
 }
 
+/* A random pattern and key: whatever the C library matches has the pattern's literals. */
+static void
+test_literals_are_safe (void)
+{
+    static const char *const bits[] = {"a",    "b",    "C",   "ab",  "ba",  ".",   "?",
+                                       "*",    "+",    "(",   ")",   "|",   "|",   "^",
+                                       "$",    "[ab]", "[^",  "]",   "[\\", "{2}", "{0,1}",
+                                       "{,1}", "{",    "\\.", "\\d", "\\b", "\\|", "\\(",
+                                       "\\1",  "\\`",  "\\<", "1",   " ",   "-"};
+    GRand *dice = g_rand_new_with_seed (20261127);
+    int n_matched = 0, n_passed_over = 0;
+    for (int i = 0; i < 40000; i++) {
+        g_autoptr (GString) pattern = g_string_new (NULL), key = g_string_new (NULL);
+        for (gint32 n = g_rand_int_range (dice, 1, 9); n > 0; n--)
+            g_string_append (
+                pattern, bits[g_rand_int_range (dice, 0, (gint32) G_N_ELEMENTS (bits))]);
+        for (gint32 n = g_rand_int_range (dice, 0, 9); n > 0; n--)
+            g_string_append_c (key, "aAbBcCd1.|\\"[g_rand_int_range (dice, 0, 11)]);
+        regex_t regex;
+        if (regcomp (&regex, pattern->str, REG_EXTENDED | REG_ICASE) != 0)
+            continue;
+        Literals literals;
+        LiteralsKey in_key;
+        literals_find (&literals, (HkSpan){(const uint8_t *) pattern->str, pattern->len},
+                       LITERALS_POSIX);
+        literals_key (&in_key, (HkSpan){(const uint8_t *) key->str, key->len});
+        bool matches = regexec (&regex, key->str, 0, NULL, 0) == 0;
+        bool may_match = literals_may_match (&literals, &in_key);
+        if (matches && !may_match)
+            g_error ("/%s/ matches \"%s\"", pattern->str, key->str);
+        n_matched += matches;
+        n_passed_over += !may_match;
+        literals_clear (&literals);
+        regfree (&regex);
+    }
+    g_rand_free (dice);
+    g_assert_cmpint (n_matched, >, 1000);
+    g_assert_cmpint (n_passed_over, >, 1000);
+}
+
 int
 main (int argc, char **argv)
 {
     g_test_init (&argc, &argv, NULL);
     g_test_add_func ("/lookup_regexp/rules", test_rules);
+    g_test_add_func ("/lookup_regexp/literals_are_safe", test_literals_are_safe);
     g_test_add_func ("/lookup_regexp/wrong_rules", test_wrong_rules);
     g_test_add_func ("/lookup_regexp/bounded", test_bounded);
     g_test_add_func ("/lookup_regexp/regcomp_is_libc", test_regcomp_is_libc);
