@@ -249,6 +249,7 @@ retire_children (HkMaster *self)
 static void
 end_reload (HkMaster *self)
 {
+    self->awaits_qmgr = false;
     retire_children (self);
     g_ptr_array_unref (self->listeners);
     self->listeners = g_steal_pointer (&self->new_listeners);
