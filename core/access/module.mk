@@ -3,7 +3,7 @@ libhkaccess_la_SOURCES = core/access/access.c core/access/action.c core/access/c
 	core/access/access.h \
 	core/access/access_priv.h
 noinst_LTLIBRARIES += libhkaccess.la
-check_PROGRAMS += core/access/test_access
+check_PROGRAMS += core/access/test_access core/access/measure_access
 core_access_test_access_SOURCES = core/access/test_access.c core/route/test_rows.h \
 	plugins/restriction/basic/restriction_basic.c \
 	plugins/restriction/client/restriction_client.c \
@@ -13,4 +13,11 @@ core_access_test_access_SOURCES = core/access/test_access.c core/route/test_rows
 	plugins/restriction/address.h plugins/restriction/names.h \
 	plugins/restriction/table.h plugins/restriction/words.h
 core_access_test_access_LDADD = $(HK_FLOOR5_LIBS)
+core_access_measure_access_SOURCES = core/access/measure_access.c core/route/test_rows.h \
+	plugins/restriction/basic/restriction_basic.c \
+	plugins/restriction/client/restriction_client.c \
+	plugins/restriction/recipient/restriction_recipient.c \
+	plugins/restriction/address.h plugins/restriction/names.h \
+	plugins/restriction/table.h plugins/restriction/words.h
+core_access_measure_access_LDADD = $(HK_FLOOR5_LIBS)
 EXTRA_DIST += core/access/README.md
