@@ -109,7 +109,7 @@ back_on_loop (void *data)
 }
 
 /* After a sleep where the client had to wait for us: did it?  (sleep 1,
- * reject_unauth_pipelining.) */
+ * reject_unauth_pipelining.)  Under TLS bytes that wait need not be words. */
 static bool
 speaks_early (const HkSession *self, HkStage stage)
 {
@@ -117,7 +117,8 @@ speaks_early (const HkSession *self, HkStage stage)
     return (stage == HK_STAGE_CONNECT || stage == HK_STAGE_HELO ||
             stage == HK_STAGE_DATA) &&
            (self->rest_size > 0 ||
-            recv (self->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0);
+            (self->tls == NULL &&
+             recv (self->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0));
 }
 
 static void
