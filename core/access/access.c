@@ -59,9 +59,7 @@ hk_verdict_init (HkVerdict *self)
 void
 hk_verdict_reset (HkVerdict *self)
 {
-    g_clear_pointer (&self->suspended, hk_access_run_free);
     self->what = HK_VERDICT_PASS;
-    self->sleep_s = 0;
     self->code = 0;
     self->dsn[0] = '\0';
     self->hold = false;
@@ -78,7 +76,6 @@ hk_verdict_reset (HkVerdict *self)
 void
 hk_verdict_clear (HkVerdict *self)
 {
-    g_clear_pointer (&self->suspended, hk_access_run_free);
     g_string_free (self->text, TRUE);
     g_string_free (self->hold_reason, TRUE);
     g_string_free (self->filter, TRUE);

@@ -8,6 +8,7 @@
 #ifndef HK_ACCESS_H
 #define HK_ACCESS_H
 
+#include "net/dns.h"
 #include "route/route.h"
 
 extern const HkConfSpec hk_access_params[];
@@ -37,6 +38,8 @@ typedef struct HkAccessSubject {
     bool has_helo, has_sender, has_recipient, is_esmtp;
     bool is_held;             /* HOLD was asked for before */
     bool improper_pipelining; /* the client sent more before it was allowed to */
+    HkSpan instance, only_recipient; /* see HK_PROP_INSTANCE, HK_PROP_ONLY_RECIPIENT */
+    struct HkDnsMemo *dns;           /* NULL: nothing is remembered for the session */
     HkSpan tls_version;       /* empty: the session is not encrypted */
     HkSpan tls_cipher, tls_server_name, tls_subject, tls_issuer, tls_fingerprint,
         tls_key_fingerprint;
@@ -53,13 +56,7 @@ bool hk_access_may_block_for (const HkAccess *self, HkStage stage,
 
 /* What came out. */
 typedef struct HkVerdict {
-    enum {
-        HK_VERDICT_PASS,
-        HK_VERDICT_REJECT,
-        HK_VERDICT_DISCARD,
-        HK_VERDICT_DISCONNECT,
-        HK_VERDICT_SLEEP /* not decided yet: hk_access_resume after sleep_s seconds */
-    } what;
+    enum { HK_VERDICT_PASS, HK_VERDICT_REJECT, HK_VERDICT_DISCARD, HK_VERDICT_DISCONNECT } what;
     int code;
     char dsn[12];
     GString *text;          /* reply text, without code and dsn */
@@ -72,8 +69,6 @@ typedef struct HkVerdict {
     /* smtpd_delay_reject = no: passed for now, but each RCPT is refused with this ("450 4.7.1
      * text") that nothing else refuses; "" none */
     GString *postponed;
-    unsigned sleep_s;
-    struct HkAccessRun *suspended; /* HK_VERDICT_SLEEP: where it goes on; owned */
 } HkVerdict;
 void hk_verdict_init (HkVerdict *self);
 void hk_verdict_reset (HkVerdict *self);
@@ -84,11 +79,46 @@ void hk_verdict_clear (HkVerdict *self);
 bool hk_access_complain (const HkAccess *self, HkComplaintFn fn, void *data);
 
 /* Run what smtpd_delay_reject lets run at STAGE (at RCPT with delay: client, helo, sender,
- * relay, recipient lists).  Loop when nothing may block, else worker.  OUT is reset first. */
-void hk_access_run (HkAccess *self, HkStage stage, const HkAccessSubject *subject,
+ * relay, recipient lists).  Loop when nothing may block, else worker.  OUT is reset first.
+ * False, when hk_access_may_wait did not know it yet: a table has answered with a list that
+ * waits for somebody; run it again, as a task. */
+bool hk_access_run (HkAccess *self, HkStage stage, const HkAccessSubject *subject,
                     HkVerdict *out);
-/* Go on behind the `sleep` at which OUT was left; SUBJECT is filled anew.  OUT may have been
- * moved in memory meanwhile; what was gathered in it is kept.  Threads as hk_access_run. */
-void hk_access_resume (HkAccess *self, const HkAccessSubject *subject, HkVerdict *out);
+
+/* ---- runs that may wait: a restriction with the asynchronous form of restriction.h, or
+ * `sleep`, is in reach.  A task runs up to the next of those, asks it on the loop, and runs on
+ * when it has its answer, or has slept:
+ *
+ *     new ─▶ run ──WAITS──▶ ask ──true──▶ run …          run: loop; worker when
+ *             │              └──▶ READY ─▶ run …              hk_access_may_block_for
+ *             ├──SLEEPS─▶ sleep_s seconds ─▶ run …       ask, free: loop
+ *             └──DONE: OUT is the verdict
+ *
+ * SUBJECT may be filled anew before each run. */
+bool hk_access_may_wait (const HkAccess *self, HkStage stage);
+
+typedef struct HkAccessTask HkAccessTask;
+/* SUBJECT and OUT are borrowed until the task is freed; OUT is reset. */
+HkAccessTask *hk_access_task_new (HkAccess *self, HkStage stage,
+                                  const HkAccessSubject *subject, HkVerdict *out,
+                                  HkLoop *loop);
+typedef enum { HK_TASK_DONE, HK_TASK_WAITS, HK_TASK_SLEEPS } HkTaskState;
+HkTaskState hk_access_task_run (HkAccessTask *self);
+unsigned hk_access_task_sleep_s (const HkAccessTask *self);
+/* True: the answer is there.  Else READY is called once, from the loop, never from inside. */
+bool hk_access_task_ask (HkAccessTask *self, void (*ready) (void *data), void *data);
+void hk_access_task_free (HkAccessTask *self); /* cancels what it waits for */
+
+/* A client is there, or its names are: let restrictions ask ahead.  Loop. */
+bool hk_access_prepares (const HkAccess *self); /* one of them does */
+void hk_access_prepare (HkAccess *self, const HkAccessSubject *subject);
+
+/* ---- what was asked of the domain name system for one session, and its answers */
+typedef struct HkDnsMemo HkDnsMemo;
+HkDnsMemo *hk_dns_memo_new (HkResolver *resolver); /* NULL: every answer is "later" */
+void hk_dns_memo_free (HkDnsMemo *self);           /* nobody is called any more */
+/* As dns_session of plugin.h. */
+HkAnswer hk_dns_memo_ask (HkDnsMemo *self, const char *name, uint16_t type, HkDnsFn fn,
+                          void *data);
 
 #endif

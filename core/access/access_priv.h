@@ -52,6 +52,7 @@ struct HkPlan {
     bool may_block, guards_relay;
     bool is_open;  /* being compiled */
     bool is_ended; /* by permit, reject or defer */
+    bool may_wait; /* a step has the asynchronous form, or is sleep */
 };
 
 enum {
@@ -83,6 +84,8 @@ struct HkAccess {
     GMutex lock;          /* guards values */
     GHashTable *values;   /* table value → HkPlan */
     int values_may_block; /* atomic: one of them does */
+    int values_may_wait;  /* atomic: one of them does */
+    bool waits_by_class, prepares;
     HkNamedList named[HK_N_NAMED_LISTS];
     bool is_delayed, relay_is_first, checks_recipient, checks_sender, blocks_by_class;
     HkMatchList *permit_log; /* smtpd_log_access_permit_actions; NULL: none */
@@ -98,14 +101,6 @@ typedef struct {
     GString *text;
 } HkPostponed;
 
-/* Where a run stands in a list, while it sleeps in this or in a list inside. */
-typedef struct {
-    const HkPlan *plan;
-    guint next; /* step to go on with */
-    bool is_warning;
-} HkRunFrame;
-#define HK_N_RUN_FRAMES 8
-
 /* One run of the lists of one stage. */
 typedef struct HkAccessRun {
     HkAccess *access;
@@ -119,14 +114,12 @@ typedef struct HkAccessRun {
     bool is_refused;      /* OUT holds the refusal already */
     bool recipient_known; /* a step has looked it up */
     bool permit_is_logged;
-    unsigned depth;       /* lists inside table values: none of these can be left and come
-                           * back to */
-    unsigned level;       /* lists inside lists */
-    size_t at_list;       /* of hk_access_lists_of */
-    unsigned n_frames;    /* asleep: HkRunFrame in use */
-    HkRunFrame frames[HK_N_RUN_FRAMES];
+    unsigned depth;       /* lists inside lists */
     HkPostponed if_permit, if_reject;
     GString *client, *reply_subject, *reason; /* lent to plugins */
+    HkAccessTask *task; /* NULL: this run cannot wait */
+    bool must_wait;     /* ... and has met a step that has to */
+    const HkPlan *nested; /* runs when the plugin has returned HK_NESTED */
 } HkAccessRun;
 
 /* ---- compile.c */
@@ -157,10 +150,7 @@ size_t hk_access_lists_of (const HkAccess *self, HkStage stage, int out[5]);
 
 /* ---- run.c */
 extern const HkCallOps hk_access_call_ops;
-/* Inside: this stage goes on later; the frames of RUN say where. */
-enum { HK_ACCESS_SUSPENDED = 1000 };
 HkAnswer hk_access_run_plan (HkAccessRun *run, const HkPlan *plan);
-void hk_access_run_free (HkAccessRun *run); /* a suspended one */
 /* Refuse with this reply: honours warn_if_reject and defer_if_reject.  Returns HK_REJECT,
  * HK_DISCONNECT, or HK_DUNNO when it was only a warning. */
 HkAnswer hk_access_refuse (HkAccessRun *run, int code, const char *dsn, HkSpan text);
@@ -170,7 +160,30 @@ void hk_access_postpone (HkPostponed *slot, int code, const char *dsn, HkSpan te
 void hk_access_log (HkAccessRun *run, const char *status, const char *format, ...)
     G_GNUC_PRINTF (3, 4);
 
+/* What task.c shares with it. */
+HkAnswer hk_access_run_step (HkAccessRun *run, const HkStep *step);
+HkAnswer hk_access_take_answer (HkAccessRun *run, HkCall *call, const HkStep *step,
+                                HkAnswer answer);
+bool hk_access_is_ready (const HkAccessRun *run, const HkStep *step);
+void hk_access_begin_list (HkAccessRun *run, int list);
+void hk_access_final_checks (HkAccessRun *run);
+void hk_access_run_clear (HkAccessRun *run);
+
+/* ---- task.c */
+static inline bool
+hk_step_waits (const HkStep *step)
+{
+    return step->kind == HK_STEP_SLEEP ||
+           (step->kind == HK_STEP_RESTRICTION &&
+            HK_HAS (step->class, HkRestrictionClass, check_start));
+}
+/* A run without a task has come to a step that waits: it ends here. */
+HkAnswer hk_access_give_up (HkAccessRun *run);
+void hk_access_task_complete (HkAccessTask *self);
+
 /* ---- action.c */
+/* Lists inside table values inside lists: deeper than this is a loop. */
+#define HK_ACCESS_MAX_DEPTH 100
 /* access(5): carry out ACTION, found for SUBJECT (empty: what the list is about). */
 HkAnswer hk_access_action (HkAccessRun *run, HkSpan action, HkSpan subject);
 /* What the replies of the list at hand begin with: "<name>: Recipient address". */

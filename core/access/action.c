@@ -6,9 +6,6 @@
 #include "mail/address.h"
 #include "mail/reply.h"
 
-/* Lists inside table values inside lists: deeper than this is a loop. */
-#define MAX_DEPTH 100
-
 /* ---- what replies are about
  * ---------------------------------------------------------------- */
 
@@ -389,11 +386,15 @@ act_restrictions (HkAccessRun *run, HkSpan value)
         return refuse_value (run, value,
                              "no lookup tables inside access tables; define a restriction "
                              "class and name it");
-    if (run->depth >= MAX_DEPTH)
+    if (run->depth >= HK_ACCESS_MAX_DEPTH)
         return refuse_value (run, value, "unreasonable recursion");
     HkPlan *plan = hk_access_value_plan (run->access, value, run->list);
     if (plan == NULL)
         return refuse_value (run, value, "too many different restriction lists in tables");
+    if (run->task != NULL) { /* it may have to wait: not inside the plugin's call */
+        run->nested = plan;
+        return HK_NESTED;
+    }
     run->depth++;
     HkAnswer answer = hk_access_run_plan (run, plan);
     run->depth--;

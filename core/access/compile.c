@@ -65,6 +65,7 @@ open_step (HkAccess *self, HkStep *step, const char *name, HkSpan argument)
         step->kind = HK_STEP_RESTRICTION;
         step->class =
             (const HkRestrictionClass *) (const void *) hk_instance_class (step->instance);
+        self->prepares |= HK_HAS (step->class, HkRestrictionClass, prepare);
         return;
     }
     bool may_come = g_error_matches (error, HK_HOST_ERROR, HK_HOST_ERROR_LATER);
@@ -87,6 +88,7 @@ hk_access_class_plan (HkAccess *self, const char *name, int list)
     compile_words (self, plan, hk_span_text (hk_settings_get (self->settings, name)), list);
     plan->is_open = false;
     self->blocks_by_class |= plan->may_block;
+    self->waits_by_class |= plan->may_wait;
     return plan;
 }
 
@@ -189,6 +191,7 @@ add_step (HkPlan *plan, HkStep *step)
 {
     /* What stands behind the end of the list guards nothing. */
     bool can_decide = !step->is_warning && !plan->is_ended;
+    plan->may_wait |= hk_step_waits (step);
     if (step->instance != NULL) {
         plan->may_block |= hk_instance_may_block (step->instance);
         plan->guards_relay |= can_decide && hk_access_guards_relay (step->class->base.name);
@@ -196,26 +199,12 @@ add_step (HkPlan *plan, HkStep *step)
     }
     if (step->kind == HK_STEP_CLASS) {
         plan->may_block |= step->plan->may_block;
+        plan->may_wait |= step->plan->may_wait;
         plan->guards_relay |= can_decide && step->plan->guards_relay;
     }
     if (step->kind == HK_STEP_DEFER_IF_PERMIT)
         plan->guards_relay |= can_decide;
     g_array_append_val (plan->steps, *step);
-}
-
-/* reject_maps_rbl, of Postfix 1: reject_rbl_client for each word of maps_rbl_domains. */
-static void
-add_rbl_steps (HkAccess *self, HkPlan *plan, const HkStep *like)
-{
-    g_auto (GStrv) domains = hk_settings_words (self->settings, "maps_rbl_domains");
-    for (char **at = domains; *at != NULL; at++) {
-        HkStep step = {.word = g_strdup ("reject_rbl_client"),
-                       .is_warning = like->is_warning};
-        HkSpan rest = hk_span_text (*at);
-        compile_restriction (self, &step, &rest, HK_LIST_CLIENT);
-        step.advice = hk_access_advice (like->word);
-        add_step (plan, &step);
-    }
 }
 
 static void
@@ -230,11 +219,6 @@ compile_words (HkAccess *self, HkPlan *plan, HkSpan text, int list)
         }
         HkStep step = {.word = hk_span_dup (word), .is_warning = is_warning};
         is_warning = false;
-        if (g_ascii_strcasecmp (step.word, "reject_maps_rbl") == 0) {
-            add_rbl_steps (self, plan, &step);
-            step_clear (&step);
-            continue;
-        }
         if (!compile_core_word (self, &step, list))
             compile_restriction (self, &step, &text, list);
         add_step (plan, &step);
@@ -268,6 +252,8 @@ hk_access_value_plan (HkAccess *self, HkSpan value, int list)
         g_hash_table_insert (self->values, plan->name, plan);
         if (plan->may_block)
             g_atomic_int_set (&self->values_may_block, 1);
+        if (plan->may_wait)
+            g_atomic_int_set (&self->values_may_wait, 1);
     }
     g_mutex_unlock (&self->lock);
     return plan;

@@ -81,6 +81,10 @@ hk_access_prop (HkAccessRun *run, uint32_t id, HkSpan *out)
         return give (s->tls_fingerprint, out);
     case HK_PROP_TLS_KEY_FINGERPRINT:
         return give (s->tls_key_fingerprint, out);
+    case HK_PROP_INSTANCE:
+        return give (s->instance, out);
+    case HK_PROP_ONLY_RECIPIENT:
+        return give (s->only_recipient, out);
     case HK_PROP_ETRN_DOMAIN:
         return give (s->etrn_domain, out);
     case HK_PROP_REPLY_SUBJECT:
@@ -213,6 +217,25 @@ op_match_list (HkCall *call, const char *parameter, HkSpan subject)
     return HK_BROKEN;
 }
 
+static void
+op_complete (HkCall *call)
+{
+    HkAccessRun *run = call->subject;
+    if (run->task != NULL)
+        hk_access_task_complete (run->task);
+}
+
+static HkAnswer
+op_dns_session (HkCall *call, const char *name, uint16_t type, HkDnsFn fn, void *data)
+{
+    const HkAccessRun *run = call->subject;
+    if (run->subject->dns != NULL)
+        return hk_dns_memo_ask (run->subject->dns, name, type, fn, data);
+    if (fn != NULL)
+        fn (data, HK_DNS_LATER, NULL, 0, "this session does not ask");
+    return HK_OK;
+}
+
 const HkCallOps hk_access_call_ops = {
     .prop = op_prop,
     .prop_int = op_prop_int,
@@ -220,4 +243,6 @@ const HkCallOps hk_access_call_ops = {
     .destination = op_destination,
     .listed = op_listed,
     .match_list = op_match_list,
+    .complete = op_complete,
+    .dns_session = op_dns_session,
 };

@@ -30,7 +30,6 @@ const HkConfSpec hk_access_params[] = {
           "Parameters that are lists of restrictions too."),
     LIST ("permit_mx_backup_networks", "",
           "Networks of the first mail servers for which permit_mx_backup holds."),
-    LIST ("maps_rbl_domains", "", "DNS lists of the outdated reject_maps_rbl."),
     LIST ("smtpd_log_access_permit_actions", "",
           "Which permits of access lists are logged: words, or actions of tables."),
     BOOL ("smtpd_delay_reject", "yes", "Check client, HELO and sender at RCPT TO."),

@@ -203,6 +203,10 @@ take_answer (HkAccessRun *run, const HkCall *call, HkAnswer answer)
         return postpone_given (run, &run->if_permit, call);
     case HK_DEFER_IF_REJECT:
         return postpone_given (run, &run->if_reject, call);
+    case HK_NESTED:
+        if (run->nested == NULL)
+            return refuse_broken (run, "it returned what only an action gives");
+        return HK_NESTED;
     case HK_DISCARD:
         return run->is_warning ? HK_DUNNO : HK_DISCARD;
     case HK_HOLD:
@@ -215,6 +219,12 @@ take_answer (HkAccessRun *run, const HkCall *call, HkAnswer answer)
     }
 }
 
+HkAnswer
+hk_access_take_answer (HkAccessRun *run, HkCall *call, const HkStep *step, HkAnswer answer)
+{
+    return take_answer (run, call, hk_call_answer (call, step->instance, answer));
+}
+
 static HkAnswer
 ask_instance (HkAccessRun *run, const HkStep *step)
 {
@@ -222,14 +232,15 @@ ask_instance (HkAccessRun *run, const HkStep *step)
     HkCall *outer = run->call;
     if (!is_ready (run->subject, step->class->needs))
         return HK_DUNNO;
+    if (hk_step_waits (step))
+        return hk_access_give_up (run);
     hk_call_init (&call, &hk_access_call_ops, run);
     run->call = &call;
     run->permit_is_logged = false;
     hk_instance_enter (step->instance);
     HkAnswer answer = step->class->check (hk_instance_pointer (step->instance), &call);
     hk_instance_leave (step->instance);
-    answer = hk_call_answer (&call, step->instance, answer);
-    answer = take_answer (run, &call, answer);
+    answer = hk_access_take_answer (run, &call, step, answer);
     hk_call_clear (&call);
     run->call = outer;
     return answer;
@@ -248,18 +259,6 @@ postpone_by_word (HkAccessRun *run, HkPostponed *slot, const char *word)
     return HK_DUNNO;
 }
 
-/* The session waits and comes back; inside a table's value, or too deep, where nobody can
- * come back to, the reply waits instead. */
-static HkAnswer
-go_to_sleep (HkAccessRun *run, const HkStep *step)
-{
-    run->out->sleep_s += step->seconds;
-    if (run->depth > 0 || run->level > HK_N_RUN_FRAMES || step->seconds == 0)
-        return HK_DUNNO;
-    run->n_frames = run->level;
-    return HK_ACCESS_SUSPENDED;
-}
-
 static HkAnswer
 run_step (HkAccessRun *run, const HkStep *step)
 {
@@ -273,7 +272,7 @@ run_step (HkAccessRun *run, const HkStep *step)
     case HK_STEP_DEFER_IF_REJECT:
         return postpone_by_word (run, &run->if_reject, "defer_if_reject");
     case HK_STEP_SLEEP:
-        return go_to_sleep (run, step);
+        return step->seconds > 0 ? hk_access_give_up (run) : HK_DUNNO;
     case HK_STEP_UNKNOWN:
         return refuse_broken (run, step->problem);
     case HK_STEP_UNAVAILABLE:
@@ -282,48 +281,19 @@ run_step (HkAccessRun *run, const HkStep *step)
     return HK_DUNNO;
 }
 
-/* From the step FIRST on. */
-static HkAnswer
-run_from (HkAccessRun *run, const HkPlan *plan, guint first)
-{
-    const HkStep *outer = run->step;
-    bool was_warning = run->is_warning;
-    unsigned level = run->level++;
-    HkAnswer answer = HK_DUNNO;
-    guint i = first;
-    while (i < plan->steps->len && answer == HK_DUNNO) {
-        run->step = &g_array_index (plan->steps, HkStep, i++);
-        run->is_warning = was_warning || run->step->is_warning;
-        answer = run_step (run, run->step);
-    }
-    if (answer == HK_ACCESS_SUSPENDED)
-        run->frames[level] = (HkRunFrame){plan, i, was_warning};
-    run->level = level;
-    run->is_warning = was_warning;
-    run->step = outer;
-    return answer;
-}
-
 HkAnswer
 hk_access_run_plan (HkAccessRun *run, const HkPlan *plan)
 {
-    return run_from (run, plan, 0);
-}
-
-/* Where FRAMES, the inner ones last, stand. */
-static HkAnswer
-resume_frames (HkAccessRun *run, const HkRunFrame *frames, unsigned n)
-{
+    const HkStep *outer = run->step;
+    bool was_warning = run->is_warning;
     HkAnswer answer = HK_DUNNO;
-    run->level++;
-    if (n > 1)
-        answer = resume_frames (run, frames + 1, n - 1);
-    run->level--;
-    run->is_warning = frames->is_warning;
-    if (answer == HK_DUNNO)
-        return run_from (run, frames->plan, frames->next);
-    if (answer == HK_ACCESS_SUSPENDED)
-        run->frames[run->level] = *frames;
+    for (guint i = 0; i < plan->steps->len && answer == HK_DUNNO; i++) {
+        run->step = &g_array_index (plan->steps, HkStep, i);
+        run->is_warning = was_warning || run->step->is_warning;
+        answer = run_step (run, run->step);
+    }
+    run->is_warning = was_warning;
+    run->step = outer;
     return answer;
 }
 
@@ -361,48 +331,28 @@ check_listed (HkAccessRun *run, HkSpan address, bool is_sender)
     return answer;
 }
 
-static HkAnswer
-run_list (HkAccessRun *run, int list)
-{
-    const HkPlan *plan = run->access->lists[list];
-    run->list = list;
-    if (run->n_frames > 0) {
-        HkRunFrame frames[HK_N_RUN_FRAMES];
-        unsigned n = run->n_frames;
-        memcpy (frames, run->frames, n * sizeof *frames);
-        run->n_frames = 0;
-        HkAnswer answer = resume_frames (run, frames, n);
-        run->is_warning = false;
-        return answer;
-    }
-    return plan->steps->len == 0 ? HK_DUNNO : run_from (run, plan, 0);
-}
-
 /* defer_if_reject is for the list in which it stands. */
-static void
-forget_postponed (HkPostponed *slot)
+void
+hk_access_begin_list (HkAccessRun *run, int list)
 {
-    if (slot->text != NULL)
-        g_string_free (slot->text, TRUE);
-    *slot = (HkPostponed){0};
+    run->list = list;
+    if (run->if_reject.text != NULL)
+        g_string_free (run->if_reject.text, TRUE);
+    run->if_reject = (HkPostponed){0};
 }
 
-/* False: asleep. */
-static bool
+static void
 run_lists (HkAccessRun *run)
 {
     int lists[5];
     size_t n = hk_access_lists_of (run->access, run->stage, lists);
-    for (; run->at_list < n && !run->is_refused; run->at_list++) {
-        if (run->n_frames == 0)
-            forget_postponed (&run->if_reject);
-        HkAnswer answer = run_list (run, lists[run->at_list]);
-        if (answer == HK_ACCESS_SUSPENDED)
-            return false;
-        if (answer == HK_DISCARD)
+    for (size_t i = 0; i < n && !run->is_refused; i++) {
+        hk_access_begin_list (run, lists[i]);
+        if (run->access->lists[lists[i]]->steps->len == 0)
+            continue;
+        if (hk_access_run_plan (run, run->access->lists[lists[i]]) == HK_DISCARD)
             run->out->what = HK_VERDICT_DISCARD;
     }
-    return true;
 }
 
 /* "if permit" is known at RCPT: what an earlier stage postponed goes on waiting until then. */
@@ -441,55 +391,46 @@ run_final_checks (HkAccessRun *run)
         check_listed (run, s->recipient, false);
 }
 
-static void
-clear_run (HkAccessRun *run)
-{
-    GString *const texts[] = {run->if_permit.text, run->if_reject.text, run->client,
-                              run->reply_subject, run->reason};
-    for (size_t i = 0; i < G_N_ELEMENTS (texts); i++)
-        if (texts[i] != NULL)
-            g_string_free (texts[i], TRUE);
-}
-
 void
-hk_access_run_free (HkAccessRun *run)
+hk_access_run_clear (HkAccessRun *run)
 {
-    clear_run (run);
-    g_free (run);
+    GString *const lent[] = {run->if_permit.text, run->if_reject.text, run->client,
+                             run->reply_subject, run->reason};
+    for (size_t i = 0; i < G_N_ELEMENTS (lent); i++)
+        if (lent[i] != NULL)
+            g_string_free (lent[i], TRUE);
 }
 
-/* Until the end, or until the next sleep. */
-static void
-go_on (HkAccessRun *run)
-{
-    HkVerdict *out = run->out;
-    if (!run_lists (run)) {
-        out->what = HK_VERDICT_SLEEP;
-        out->suspended = g_memdup2 (run, sizeof *run);
-        return;
-    }
-    run_final_checks (run);
-    clear_run (run);
-}
-
-void
+bool
 hk_access_run (HkAccess *self, HkStage stage, const HkAccessSubject *subject,
                HkVerdict *out)
 {
     HkAccessRun run = {.access = self, .subject = subject, .out = out, .stage = stage};
     hk_verdict_reset (out);
-    go_on (&run);
+    run_lists (&run);
+    if (!run.must_wait)
+        run_final_checks (&run);
+    hk_access_run_clear (&run);
+    return !run.must_wait;
+}
+
+/* ---- for task.c
+ * ------------------------------------------------------------------------------ */
+
+HkAnswer
+hk_access_run_step (HkAccessRun *run, const HkStep *step)
+{
+    return run_step (run, step);
+}
+
+bool
+hk_access_is_ready (const HkAccessRun *run, const HkStep *step)
+{
+    return is_ready (run->subject, step->class->needs);
 }
 
 void
-hk_access_resume (HkAccess *self, const HkAccessSubject *subject, HkVerdict *out)
+hk_access_final_checks (HkAccessRun *run)
 {
-    HkAccessRun run = *out->suspended;
-    g_clear_pointer (&out->suspended, g_free);
-    out->what = HK_VERDICT_PASS;
-    out->sleep_s = 0;
-    run.access = self;
-    run.subject = subject;
-    run.out = out;
-    go_on (&run);
+    run_final_checks (run);
 }

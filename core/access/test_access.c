@@ -1,114 +1,6 @@
 /* test_access.c: restriction lists with the bundled restrictions: what a client is told,
  * and what tables may ask for. */
-#include "access/access.h"
-#include "route/test_rows.h"
-
-extern const HkPlugin HK_PLUGIN_SYMBOL (restriction_basic);
-extern const HkPlugin HK_PLUGIN_SYMBOL (restriction_client);
-extern const HkPlugin HK_PLUGIN_SYMBOL (restriction_helo);
-extern const HkPlugin HK_PLUGIN_SYMBOL (restriction_recipient);
-extern const HkPlugin HK_PLUGIN_SYMBOL (restriction_sender);
-
-typedef struct {
-    HkPlugins *plugins;
-    HkSettings *settings;
-    HkRouter *router;
-    HkAccess *access;
-    HkVerdict verdict;
-    HkAccessSubject subject;
-} Fixture;
-
-static HkAccess *
-open_access (Fixture *f, const char *main_cf, GError **error)
-{
-    g_autoptr (GError) local = NULL;
-    hk_conf_register (hk_access_params);
-    f->plugins = test_rows_new (main_cf, &f->settings);
-    const HkPlugin *const plugins[] = {
-        &HK_PLUGIN_SYMBOL (restriction_basic), &HK_PLUGIN_SYMBOL (restriction_client),
-        &HK_PLUGIN_SYMBOL (restriction_helo), &HK_PLUGIN_SYMBOL (restriction_recipient),
-        &HK_PLUGIN_SYMBOL (restriction_sender)};
-    for (size_t i = 0; i < G_N_ELEMENTS (plugins); i++)
-        g_assert_true (hk_plugins_add (f->plugins, plugins[i], &local));
-    f->router = test_router_new (f->plugins, f->settings);
-    f->access = hk_access_new (f->plugins, f->settings, f->router, NULL, NULL, error);
-    return f->access;
-}
-
-static void
-setup (Fixture *f, const char *main_cf)
-{
-    g_autoptr (GError) error = NULL;
-    open_access (f, main_cf, &error);
-    g_assert_no_error (error);
-    hk_verdict_init (&f->verdict);
-    f->subject = (HkAccessSubject){
-        .client_name = HK_SPAN ("host.client.test"),
-        .client_reverse_name = HK_SPAN ("host.client.test"),
-        .client_address = HK_SPAN ("198.51.100.7"),
-        .helo = HK_SPAN ("helo.client.test"),
-        .protocol = HK_SPAN ("ESMTP"),
-        .sender = HK_SPAN ("joe@sender.test"),
-        .recipient = HK_SPAN ("jane@ours.test"),
-        .has_helo = true,
-        .has_sender = true,
-        .has_recipient = true,
-        .is_esmtp = true,
-    };
-}
-
-static void
-teardown (Fixture *f)
-{
-    hk_verdict_clear (&f->verdict);
-    hk_access_free (f->access);
-    hk_router_unref (f->router);
-    test_host_free (f->plugins, f->settings);
-}
-
-static void
-run (Fixture *f, HkStage stage)
-{
-    hk_access_run (f->access, stage, &f->subject, &f->verdict);
-}
-
-static void
-expect (Fixture *f, HkStage stage, int what, int code, const char *dsn, const char *text)
-{
-    run (f, stage);
-    g_assert_cmpint (f->verdict.what, ==, what);
-    if (what == HK_VERDICT_PASS)
-        return;
-    g_assert_cmpstr (f->verdict.text->str, ==, text);
-    g_assert_cmpint (f->verdict.code, ==, code);
-    g_assert_cmpstr (f->verdict.dsn, ==, dsn);
-}
-
-/* One row: settings, and what RCPT is answered. */
-typedef struct {
-    const char *main_cf, *recipient;
-    int what, code;
-    const char *dsn, *text;
-} Case;
-
-#define RELAY "smtpd_relay_restrictions = permit_mynetworks, reject_unauth_destination\n"
-#define PASS HK_VERDICT_PASS, 0, NULL, NULL
-#define NO HK_VERDICT_REJECT
-
-static void
-test_cases (const Case *cases, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        Fixture f;
-        g_test_message ("%s", cases[i].main_cf);
-        setup (&f, cases[i].main_cf);
-        if (cases[i].recipient != NULL)
-            f.subject.recipient = hk_span_text (cases[i].recipient);
-        expect (&f, HK_STAGE_RCPT, cases[i].what, cases[i].code, cases[i].dsn,
-                cases[i].text);
-        teardown (&f);
-    }
-}
+#include "access/test_access.h"
 
 static void
 test_relay (void)
@@ -289,70 +181,6 @@ test_actions (void)
          NULL, NO, 451, "4.3.5", "Server configuration error"}, /* endless */
     };
     test_cases (cases, G_N_ELEMENTS (cases));
-}
-
-/* ---- sleep */
-
-static void
-expect_sleep (Fixture *f, unsigned seconds)
-{
-    g_assert_cmpint (f->verdict.what, ==, HK_VERDICT_SLEEP);
-    g_assert_cmpuint (f->verdict.sleep_s, ==, seconds);
-    g_assert_nonnull (f->verdict.suspended);
-}
-
-/* In a class, behind another sleep, and with what was postponed before it. */
-static void
-test_sleep (void)
-{
-    Fixture f;
-    setup (&f, RELAY "smtpd_restriction_classes = slow, slower\n"
-                     "slow = sleep 3, slower, defer_if_permit\n"
-                     "slower = sleep 4, reject_non_fqdn_sender\n"
-                     "smtpd_client_restrictions = check_client_access "
-                     "rows:198.51.100.7=WARN~here, sleep 2\n"
-                     "smtpd_recipient_restrictions = warn_if_reject slow, reject\n");
-    run (&f, HK_STAGE_RCPT);
-    expect_sleep (&f, 2);
-    g_assert_cmpuint (f.verdict.log->len, ==, 1);
-    hk_access_resume (f.access, &f.subject, &f.verdict);
-    expect_sleep (&f, 3);
-    hk_access_resume (f.access, &f.subject, &f.verdict);
-    expect_sleep (&f, 4);
-    f.subject.sender = HK_SPAN ("joe@short"); /* as it is when the session comes back */
-    hk_access_resume (f.access, &f.subject, &f.verdict);
-    g_assert_cmpint (f.verdict.what, ==, HK_VERDICT_REJECT);
-    g_assert_cmpstr (f.verdict.text->str, ==,
-                     "<jane@ours.test>: Recipient address rejected: Access denied");
-    g_assert_cmpuint (f.verdict.log->len, ==, 3); /* nothing twice, warnings only warned */
-    g_assert_cmpstr (g_ptr_array_index (f.verdict.log, 1), ==,
-                     "reject_warning\t504 5.5.2 <joe@short>: Sender address rejected: need "
-                     "fully-qualified address");
-    teardown (&f);
-}
-
-/* A list in a table's value cannot be left: the reply waits. */
-static void
-test_sleep_in_table (void)
-{
-    Fixture f;
-    setup (&f, RELAY "smtpd_sender_restrictions = check_sender_access "
-                     "rows:joe@sender.test=sleep~5,reject\n");
-    expect (&f, HK_STAGE_RCPT, NO, 554, "5.7.1",
-            "<joe@sender.test>: Sender address rejected: Access denied");
-    g_assert_cmpuint (f.verdict.sleep_s, ==, 5);
-    teardown (&f);
-}
-
-/* A session that ends meanwhile. */
-static void
-test_sleep_forgotten (void)
-{
-    Fixture f;
-    setup (&f, RELAY "smtpd_client_restrictions = defer_if_permit, sleep 1\n");
-    run (&f, HK_STAGE_RCPT);
-    expect_sleep (&f, 1);
-    teardown (&f);
 }
 
 /* ---- what is logged of permits */
@@ -616,9 +444,6 @@ main (int argc, char **argv)
 {
     g_test_init (&argc, &argv, NULL);
     g_test_add_func ("/access/postponed_early", test_postponed_early);
-    g_test_add_func ("/access/sleep", test_sleep);
-    g_test_add_func ("/access/sleep_in_table", test_sleep_in_table);
-    g_test_add_func ("/access/sleep_forgotten", test_sleep_forgotten);
     g_test_add_func ("/access/permit_log", test_permit_log);
     g_test_add_func ("/access/no_message", test_no_message);
     g_test_add_func ("/access/relay", test_relay);

@@ -72,7 +72,7 @@ static bool
 is_known (HkAnswer answer)
 {
     return (answer >= HK_OK && answer <= HK_UNKNOWN) ||
-           (answer >= HK_DUNNO && answer <= HK_DISCONNECT);
+           (answer >= HK_DUNNO && answer <= HK_NESTED);
 }
 
 HkAnswer

@@ -114,6 +114,8 @@ typedef struct HkCallOps {
     HkAnswer (*edit_redirect) (HkCall *call, HkSpan address);
     HkAnswer (*edit_filter) (HkCall *call, HkSpan destination);
     HkAnswer (*content_note) (HkCall *call, const char *status, HkSpan what, HkSpan reason);
+    HkAnswer (*dns_session) (HkCall *call, const char *name, uint16_t type, HkDnsFn fn,
+                             void *data);
 } HkCallOps;
 
 /* A key of a lookup and how it is meant. */

@@ -323,6 +323,16 @@ host_make_durable (HkCall *call, const int32_t *fds, size_t n_fds)
                                     : cannot (call, "durable files");
 }
 
+static HkAnswer
+host_dns_session (HkCall *call, const char *name, uint16_t type, HkDnsFn fn, void *data)
+{
+    if (HAS (call, dns_session))
+        return call->ops->dns_session (call, name, type, fn, data);
+    if (fn != NULL)
+        fn (data, HK_DNS_LATER, NULL, 0, "this call has no session");
+    return HK_OK;
+}
+
 /* ---- other tables ---- */
 
 static HkAnswer
@@ -585,6 +595,7 @@ static const HkHost services = {
     .edit_redirect = host_edit_redirect,
     .edit_filter = host_edit_filter,
     .content_note = host_content_note,
+    .dns_session = host_dns_session,
 };
 
 void

@@ -88,6 +88,18 @@ missing_sasl_slot (const HkSaslClass *c)
     return has_server || has_client ? NULL : "server_begin or client_begin";
 }
 
+/* `check`, or all of the asynchronous form. */
+static const char *
+missing_in_restriction (const HkRestrictionClass *c)
+{
+    bool is_asynchronous = HK_HAS (c, HkRestrictionClass, check_start);
+    if (!is_asynchronous)
+        return c->check == NULL ? "check" : NULL;
+    if (!HK_HAS (c, HkRestrictionClass, check_finish))
+        return "check_finish";
+    return HK_HAS (c, HkRestrictionClass, check_cancel) ? NULL : "check_cancel";
+}
+
 /* The slots that a host calls without asking whether they are there. */
 static const char *
 missing_slot (const HkClass *cls)
@@ -101,7 +113,7 @@ missing_slot (const HkClass *cls)
     case HK_KIND_LOOKUP:
         return ((const HkLookupClass *) c)->get == NULL ? "get" : NULL;
     case HK_KIND_RESTRICTION:
-        return ((const HkRestrictionClass *) c)->check == NULL ? "check" : NULL;
+        return missing_in_restriction (c);
     case HK_KIND_TRANSPORT: {
         const HkTransportClass *t = c;
         return (t->deliver == NULL) == (t->start == NULL) ? "deliver or start (exactly one)"

@@ -1,11 +1,36 @@
-/* check.c: running restrictions for a session: inline, or on a worker when one may block; with
- * `sleep` the check goes on after a while. */
+/* check.c: running restrictions for a session: inline, on a worker when one may block, and in
+ * stretches when one has to wait for somebody. */
 #include "config.h"
 #include "session/session_priv.h"
 
-#include <sys/socket.h>
-
 #include "mail/reply.h"
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* Texts of a subject that stand nowhere else. */
+typedef struct {
+    char id[HK_QUEUE_ID_TEXT], instance[64];
+} Texts;
+
+static void
+fill_message (HkSession *self, HkStage stage, HkAccessSubject *out, Texts *texts)
+{
+    const HkTransaction *tx = self->tx;
+    bool is_after_rcpt = stage == HK_STAGE_DATA || stage == HK_STAGE_END_OF_DATA;
+    out->sender = tx->envelope.sender;
+    out->sasl_sender = tx->envelope.sasl_sender;
+    out->has_sender = true;
+    out->is_held = (tx->envelope.flags & HK_ENVELOPE_HOLD) != 0;
+    out->size = tx->options.size;
+    out->recipient_count = tx->envelope.n_recipients;
+    if (is_after_rcpt && tx->envelope.n_recipients == 1)
+        out->only_recipient = tx->envelope.recipients[0].address;
+    if (tx->incoming != NULL)
+        out->size = hk_incoming_size (tx->incoming);
+    if (tx->envelope.queue_id != 0)
+        out->queue_id = hk_span_text (hk_queue_id_format (tx->envelope.queue_id, texts->id));
+}
 
 G_STATIC_ASSERT (HK_STAGE_CONNECT == 0 && HK_STAGE_HELO == 1 && HK_STAGE_MAIL == 2);
 
@@ -33,13 +58,16 @@ keep_postponed (HkSession *self, HkStage stage, const HkVerdict *verdict)
 }
 
 static void
-fill_subject (HkSession *self, HkSpan recipient, HkAccessSubject *out,
-              char id[HK_QUEUE_ID_TEXT])
+fill_subject (HkSession *self, HkStage stage, HkSpan recipient, HkAccessSubject *out,
+              Texts *texts)
 {
     const HkTransaction *tx = self->tx;
+    g_snprintf (texts->instance, sizeof texts->instance,
+                "%x.%" G_GINT64_MODIFIER "x.%" G_GINT64_MODIFIER "x", (unsigned) getpid (),
+                self->serial, tx == NULL ? (gint64) 0 : tx->envelope.arrival_us);
     *out = (HkAccessSubject){
         .service = hk_span_text (self->dialogue->service),
-        .client_name = hk_span_text (self->client_name),
+        .client_name = hk_span_text (self->client_name != NULL ? self->client_name : ""),
         .client_reverse_name =
             hk_span_text (self->client_reverse != NULL ? self->client_reverse : "unknown"),
         .client_address = hk_span_text (self->client_address),
@@ -57,27 +85,20 @@ fill_subject (HkSession *self, HkSpan recipient, HkAccessSubject *out,
         .is_esmtp = self->is_esmtp,
         .improper_pipelining = self->is_improper,
         .postponed = postponed (self),
+        .instance = hk_span_text (texts->instance),
+        .dns = self->dns,
         .etrn_domain =
             self->last_verb == HK_VERB_ETRN && self->asked != NULL
                 ? hk_span_text (self->asked)
                 : HK_SPAN_NONE,
     };
     hk_tls_fill_subject (self, out);
-    if (tx == NULL)
-        return;
-    out->sender = tx->envelope.sender;
-    out->sasl_sender = tx->envelope.sasl_sender;
-    out->has_sender = true;
-    out->is_held = (tx->envelope.flags & HK_ENVELOPE_HOLD) != 0;
-    out->size = tx->options.size;
-    out->recipient_count = tx->envelope.n_recipients;
-    if (tx->incoming != NULL)
-        out->size = hk_incoming_size (tx->incoming);
-    if (tx->envelope.queue_id != 0)
-        out->queue_id = hk_span_text (hk_queue_id_format (tx->envelope.queue_id, id));
+    if (tx != NULL)
+        fill_message (self, stage, out, texts);
 }
 
-/* A check that a worker runs, or that sleeps. */
+/* A check that goes on after the line of its command: parts of it run on a worker, or it
+ * waits for the answer to a restriction's question, or both in turn. */
 struct HkCheck {
     HkSession *session;
     HkStage stage;
@@ -85,27 +106,65 @@ struct HkCheck {
     HkSpan recipient; /* as lent to hk_session_check: it stays while the session is busy */
     HkAccessSubject subject;
     HkVerdict verdict;
-    HkLoopTimer timer;
-    char id[HK_QUEUE_ID_TEXT];
+    HkLoopTimer timer; /* of a sleep */
+    Texts texts;
+    HkAccessTask *task; /* NULL: a plain run */
+    HkTaskState state;
+    bool may_block, must_wait;
 };
-
-static void check_is_done (HkCheck *check);
+typedef HkCheck Check;
 
 static void
-run_on_worker (void *data)
+check_free (Check *self)
 {
-    HkCheck *check = data;
-    HkAccess *access = check->session->dialogue->access;
-    if (check->verdict.what == HK_VERDICT_SLEEP)
-        hk_access_resume (access, &check->subject, &check->verdict);
-    else
-        hk_access_run (access, check->stage, &check->subject, &check->verdict);
+    hk_timer_disarm (&self->timer);
+    hk_access_task_free (self->task);
+    hk_verdict_clear (&self->verdict);
+    g_free (self);
 }
 
 static void
-back_on_loop (void *data)
+check_finish (Check *self)
 {
-    check_is_done (data);
+    HkSession *session = self->session;
+    session->is_busy = false;
+    self->then (session, &self->verdict);
+    check_free (self);
+    hk_session_resume (session);
+}
+
+static void
+make_task (Check *self)
+{
+    HkSession *session = self->session;
+    HkSessions *sessions = session->dialogue->sessions;
+    if (session->dns == NULL)
+        session->dns = hk_dns_memo_new (sessions->options.resolver);
+    self->subject.dns = session->dns;
+    self->task = hk_access_task_new (session->dialogue->access, self->stage, &self->subject,
+                                     &self->verdict, sessions->options.loop);
+}
+
+static void
+run_check (void *data)
+{
+    Check *self = data;
+    HkAccess *access = self->session->dialogue->access;
+    if (self->task != NULL)
+        self->state = hk_access_task_run (self->task);
+    else
+        self->must_wait =
+            !hk_access_run (access, self->stage, &self->subject, &self->verdict);
+}
+
+static void advance (Check *self);
+
+static void
+has_answer (void *data)
+{
+    Check *self = data;
+    self->session->waiting = NULL;
+    advance (self);
 }
 
 /* After a sleep where the client had to wait for us: did it?  (sleep 1,
@@ -124,75 +183,92 @@ speaks_early (const HkSession *self, HkStage stage)
 static void
 wake_up (HkLoopTimer *timer)
 {
-    HkCheck *check = timer->data;
-    HkSession *self = check->session;
-    self->nap = NULL;
-    if (check->verdict.what != HK_VERDICT_SLEEP) {
-        check->verdict.sleep_s = 0;
-        check_is_done (check);
-        return;
-    }
-    if (!self->is_improper && speaks_early (self, check->stage)) {
-        hk_report_text (self, HK_LOG_INFO,
+    Check *self = timer->data;
+    HkSession *session = self->session;
+    session->waiting = NULL;
+    if (!session->is_improper && speaks_early (session, self->stage)) {
+        hk_report_text (session, HK_LOG_INFO,
                         "improper command pipelining after %s from %s[%s]",
-                        hk_verb_name ((HkVerb) self->last_verb), self->client_name,
-                        self->client_address);
-        self->is_improper = true;
+                        hk_verb_name ((HkVerb) session->last_verb), session->client_name,
+                        session->client_address);
+        session->is_improper = true;
     }
-    fill_subject (self, check->recipient, &check->subject, check->id);
-    if (hk_access_may_block_for (self->dialogue->access, check->stage, &check->subject)) {
-        hk_workers_run (self->dialogue->sessions->options.workers, run_on_worker,
-                        back_on_loop, check);
-        return;
-    }
-    run_on_worker (check);
-    check_is_done (check);
+    fill_subject (session, self->stage, self->recipient, &self->subject, &self->texts);
+    advance (self);
 }
 
+/* After a stretch of the run: true: there is more to run now. */
 static bool
-is_asleep (const HkVerdict *verdict)
+goes_on (Check *self)
 {
-    return verdict->what == HK_VERDICT_SLEEP || verdict->sleep_s > 0;
+    if (self->must_wait) {
+        self->must_wait = false;
+        make_task (self);
+        return true;
+    }
+    if (self->task == NULL || self->state == HK_TASK_DONE) {
+        check_finish (self);
+        return false;
+    }
+    self->session->waiting = self;
+    if (self->state == HK_TASK_SLEEPS) {
+        hk_timer_arm (&self->timer, hk_access_task_sleep_s (self->task) * HK_SECOND);
+        return false;
+    }
+    if (!hk_access_task_ask (self->task, has_answer, self))
+        return false;
+    self->session->waiting = NULL;
+    return true;
 }
 
 static void
-check_is_done (HkCheck *check)
+back_on_loop (void *data)
 {
-    HkSession *session = check->session;
-    if (is_asleep (&check->verdict)) {
-        session->nap = check;
-        hk_timer_init (&check->timer, session->dialogue->sessions->options.loop, wake_up,
-                       check);
-        hk_timer_arm (&check->timer, check->verdict.sleep_s * HK_SECOND);
+    Check *self = data;
+    self->session->is_on_worker = false;
+    if (self->session->is_lost) {
+        HkSession *session = self->session;
+        check_free (self);
+        hk_session_resume (session);
         return;
     }
-    session->is_busy = false;
-    check->then (session, &check->verdict);
-    hk_verdict_clear (&check->verdict);
-    g_free (check);
-    hk_session_resume (session);
+    if (goes_on (self))
+        advance (self);
+}
+
+static void
+advance (Check *self)
+{
+    HkWorkers *workers = self->session->dialogue->sessions->options.workers;
+    if (self->may_block) {
+        self->session->is_on_worker = true;
+        hk_workers_run (workers, run_check, back_on_loop, self);
+        return;
+    }
+    do
+        run_check (self);
+    while (goes_on (self));
 }
 
 void
-hk_session_end_nap (HkSession *self)
+hk_session_cancel_check (HkSession *self)
 {
-    if (self->nap == NULL)
-        return;
-    hk_timer_disarm (&self->nap->timer);
-    hk_verdict_clear (&self->nap->verdict);
-    g_clear_pointer (&self->nap, g_free);
+    if (self->waiting != NULL)
+        check_free (g_steal_pointer (&self->waiting));
 }
 
-static HkCheck *
-check_new (HkSession *self, HkStage stage, HkSpan recipient, HkCheckDone then)
+void
+hk_session_prepare (HkSession *self)
 {
-    HkCheck *check = g_new0 (HkCheck, 1);
-    check->session = self;
-    check->stage = stage;
-    check->then = then;
-    check->recipient = recipient;
-    self->is_busy = true;
-    return check;
+    HkDialogue *d = self->dialogue;
+    HkAccessSubject subject;
+    Texts texts;
+    if (self->is_unix || !hk_access_prepares (d->access))
+        return;
+    if (self->dns == NULL)
+        self->dns = hk_dns_memo_new (d->sessions->options.resolver);
+    fill_subject (self, HK_STAGE_CONNECT, HK_SPAN_NONE, &subject, &texts);
+    hk_access_prepare (d->access, &subject);
 }
 
 void
@@ -200,30 +276,36 @@ hk_session_check (HkSession *self, HkStage stage, HkSpan recipient, HkCheckDone 
 {
     HkDialogue *d = self->dialogue;
     HkAccessSubject subject;
-    char id[HK_QUEUE_ID_TEXT];
+    Texts texts;
     if (self->tx != NULL && self->tx->is_discarded) { /* nothing is left to decide */
         hk_verdict_reset (&d->sessions->verdict);
         then (self, &d->sessions->verdict);
         return;
     }
-    fill_subject (self, recipient, &subject, id);
-    if (!hk_access_may_block_for (d->access, stage, &subject)) {
+    fill_subject (self, stage, recipient, &subject, &texts);
+    bool may_block = hk_access_may_block_for (d->access, stage, &subject);
+    bool may_wait = hk_access_may_wait (d->access, stage);
+    if (!may_block && !may_wait) {
         HkVerdict *verdict = &d->sessions->verdict;
-        hk_access_run (d->access, stage, &subject, verdict);
-        if (!is_asleep (verdict)) {
+        if (hk_access_run (d->access, stage, &subject, verdict)) {
             then (self, verdict);
             return;
         }
-        HkCheck *check = check_new (self, stage, recipient, then);
-        check->verdict = *verdict;
-        hk_verdict_init (verdict);
-        check_is_done (check);
-        return;
+        may_wait = true;
     }
-    HkCheck *check = check_new (self, stage, recipient, then);
+    Check *check = g_new0 (Check, 1);
+    check->session = self;
+    check->stage = stage;
+    check->then = then;
+    check->recipient = recipient;
+    check->may_block = may_block;
+    hk_timer_init (&check->timer, d->sessions->options.loop, wake_up, check);
     hk_verdict_init (&check->verdict);
-    fill_subject (self, recipient, &check->subject, check->id);
-    hk_workers_run (d->sessions->options.workers, run_on_worker, back_on_loop, check);
+    fill_subject (self, stage, recipient, &check->subject, &check->texts);
+    if (may_wait)
+        make_task (check);
+    self->is_busy = true;
+    advance (check);
 }
 
 /* Lines of warn_if_reject, HOLD, DISCARD and their kin: "STATUS\tTEXT". */

@@ -182,7 +182,7 @@ listed (void *data)
 {
     Listing *listing = data;
     HkSession *session = listing->session;
-    session->is_busy = false;
+    session->is_busy = session->is_on_worker = false;
     flush_site (session, listing->site, listing->answer);
     g_free (listing->site);
     g_free (listing);
@@ -203,7 +203,7 @@ etrn_checked (HkSession *self, HkVerdict *verdict)
     Listing *listing = g_new0 (Listing, 1);
     listing->session = self;
     listing->site = g_steal_pointer (&site);
-    self->is_busy = true;
+    self->is_busy = self->is_on_worker = true;
     hk_workers_run (d->sessions->options.workers, list_on_worker, listed, listing);
 }
 

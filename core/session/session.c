@@ -30,9 +30,10 @@ hk_session_free (HkSession *self)
     hk_report_disconnect (self);
     if (self->is_asking_name)
         hk_resolver_cancel (sessions->options.resolver, self);
+    hk_session_cancel_check (self);
+    hk_dns_memo_free (self->dns);
     hk_fd_watch_detach (&self->watch);
     hk_timer_disarm (&self->timer);
-    hk_session_end_nap (self);
     for (size_t i = 0; i < G_N_ELEMENTS (self->postponed); i++)
         if (self->postponed[i] != NULL)
             g_string_free (self->postponed[i], TRUE);
@@ -59,7 +60,17 @@ lose (HkSession *self, const char *what)
 {
     if (!self->is_closing)
         hk_report_lost (self, what);
-    hk_session_free (self);
+    self->is_closing = true;
+    if (!self->is_on_worker) {
+        hk_session_free (self);
+        return;
+    }
+    /* A worker looks at it: hk_session_resume ends it. */
+    self->is_lost = true;
+    if (self->out != NULL)
+        hk_sessions_give_out (self->dialogue->sessions, g_steal_pointer (&self->out));
+    self->is_stuck = false;
+    hk_fd_watch_detach (&self->watch);
 }
 
 /* ---- output -----------------------------------------------------------------------------
@@ -69,7 +80,7 @@ lose (HkSession *self, const char *what)
 static bool
 flush (HkSession *self)
 {
-    if (self->out == NULL || self->is_delayed)
+    if (self->out == NULL || self->is_delayed || self->is_lost)
         return true;
     size_t left = self->out->len - self->out_sent;
     ssize_t n = hk_session_write (self, self->out->str + self->out_sent, left);
@@ -229,6 +240,11 @@ hk_session_watch (HkSession *self, unsigned events)
 void
 hk_session_resume (HkSession *self)
 {
+    if (self->is_lost) {
+        if (!self->is_on_worker)
+            hk_session_free (self);
+        return;
+    }
     if (self->phase == HK_PHASE_COMMAND)
         hk_session_expect_command (self);
     if (!self->is_busy && !self->is_delayed && !self->is_stuck)
@@ -364,6 +380,7 @@ hk_session_greet (HkSession *self)
     hk_session_expect_command (self);
     if (self->tls == NULL)
         hk_report_connect (self);
+    hk_session_prepare (self);
     hk_session_check (self, HK_STAGE_CONNECT, HK_SPAN_NONE, greeted);
 }
 
@@ -456,6 +473,7 @@ hk_session_start (HkDialogue *dialogue, int fd, const HkAddress *peer,
     self->dialogue = dialogue;
     self->fd = fd;
     self->last_verb = HK_VERB_CONNECT;
+    self->serial = ++sessions->n_started;
     self->hook = (HkTurnHook){.fn = at_turn_end, .data = self};
     hk_timer_init (&self->timer, sessions->options.loop, on_timer, self);
     hk_sessions_add (sessions, self);
@@ -472,6 +490,7 @@ hk_session_start (HkDialogue *dialogue, int fd, const HkAddress *peer,
         self->phase = HK_PHASE_NAMES;
         self->is_asking_name = true;
         hk_session_set_deadline (self, dialogue->peername_timeout_us);
+        hk_session_prepare (self);
         hk_resolver_peer_name (sessions->options.resolver,
                                (const struct sockaddr *) &peer->storage, named, self);
         return;

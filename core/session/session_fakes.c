@@ -130,15 +130,6 @@ hk_verdict_reset (HkVerdict *self)
     hk_verdict_init (self);
 }
 
-void
-hk_access_resume (HkAccess *self, const HkAccessSubject *subject, HkVerdict *out)
-{
-    (void) self;
-    (void) subject;
-    out->what = HK_VERDICT_PASS;
-    out->sleep_s = 0;
-}
-
 static void
 decide (HkVerdict *out, int what, int code, const char *dsn, const char *text)
 {
@@ -156,11 +147,9 @@ ends_with (HkSpan s, const char *tail)
            hk_span_is_ci (hk_span_sub (s, s.size - t.size, t.size), tail);
 }
 
-void
-hk_access_run (HkAccess *self, HkStage stage, const HkAccessSubject *subject,
-               HkVerdict *out)
+static void
+run_rules (HkStage stage, const HkAccessSubject *subject, HkVerdict *out)
 {
-    (void) self;
     hk_verdict_reset (out);
     if (stage == HK_STAGE_CONNECT && hk_fakes.refuses_clients)
         decide (out, HK_VERDICT_REJECT, 554, "5.7.1",
@@ -183,6 +172,112 @@ hk_access_run (HkAccess *self, HkStage stage, const HkAccessSubject *subject,
     out->hold = hk_span_starts_ci (r, HK_SPAN ("hold@"));
     if (hk_span_starts_ci (r, HK_SPAN ("prepend@")))
         g_ptr_array_add (out->prepend, g_strdup ("X-Seen: a\r\nX-Injected: b"));
+}
+
+bool
+hk_access_run (HkAccess *self, HkStage stage, const HkAccessSubject *subject,
+               HkVerdict *out)
+{
+    (void) self;
+    run_rules (stage, subject, out);
+    return true;
+}
+
+/* "wait@" waits until the test calls hk_fakes.ready; "nap@" sleeps for no time. */
+struct HkAccessTask {
+    HkStage stage;
+    const HkAccessSubject *subject;
+    HkVerdict *out;
+    bool was_asked;
+};
+
+bool
+hk_access_may_wait (const HkAccess *self, HkStage stage)
+{
+    (void) self;
+    return hk_fakes.waits && stage == HK_STAGE_RCPT;
+}
+
+HkAccessTask *
+hk_access_task_new (HkAccess *self, HkStage stage, const HkAccessSubject *subject,
+                    HkVerdict *out, HkLoop *loop)
+{
+    (void) self;
+    (void) loop;
+    HkAccessTask *task = g_new0 (HkAccessTask, 1);
+    *task = (HkAccessTask){.stage = stage, .subject = subject, .out = out};
+    hk_fakes.n_tasks++;
+    return task;
+}
+
+HkTaskState
+hk_access_task_run (HkAccessTask *self)
+{
+    if (!self->was_asked && hk_span_starts_ci (self->subject->recipient, HK_SPAN ("nap@"))) {
+        self->was_asked = true;
+        return HK_TASK_SLEEPS;
+    }
+    if (!self->was_asked && hk_span_starts_ci (self->subject->recipient, HK_SPAN ("wait@")))
+        return HK_TASK_WAITS;
+    run_rules (self->stage, self->subject, self->out);
+    return HK_TASK_DONE;
+}
+
+unsigned
+hk_access_task_sleep_s (const HkAccessTask *self)
+{
+    (void) self;
+    return 0;
+}
+
+bool
+hk_access_task_ask (HkAccessTask *self, void (*ready) (void *data), void *data)
+{
+    self->was_asked = true;
+    hk_fakes.ready = ready;
+    hk_fakes.ready_data = data;
+    return false;
+}
+
+void
+hk_access_task_free (HkAccessTask *self)
+{
+    if (self == NULL)
+        return;
+    hk_fakes.n_tasks--;
+    g_free (self);
+}
+
+bool
+hk_access_prepares (const HkAccess *self)
+{
+    (void) self;
+    return hk_fakes.waits;
+}
+
+void
+hk_access_prepare (HkAccess *self, const HkAccessSubject *subject)
+{
+    (void) self;
+    g_assert_nonnull (subject->dns);
+    hk_fakes.n_prepared++;
+}
+
+struct HkDnsMemo {
+    int unused;
+};
+
+HkDnsMemo *
+hk_dns_memo_new (HkResolver *resolver)
+{
+    (void) resolver;
+    return g_new0 (HkDnsMemo, 1);
+}
+
+void
+hk_dns_memo_free (HkDnsMemo *self)
+{
+    g_free (self);
 }
 
 /* ---- intake

@@ -18,6 +18,10 @@ typedef struct {
     bool is_full;         /* no space */
     int result;           /* of finish: 250, 451 … */
     bool keeps_content;   /* false: only counted (fuzzer) */
+    bool waits;           /* recipients wait@ wait until the test calls `ready` */
+    void (*ready) (void *data);
+    void *ready_data;
+    unsigned n_tasks, n_prepared;
 } HkFakes;
 extern HkFakes hk_fakes;
 

@@ -85,6 +85,7 @@ struct HkSessions {
     GPtrArray *spare_out, *spare_arenas;
     HkSession *first;
     size_t count;
+    uint64_t n_started;
     bool is_draining, has_pressure;
     HkTurnHook drained_hook;
     HkWorkers *auth_workers; /* made when a sasl plugin that blocks is first asked */
@@ -132,6 +133,8 @@ struct HkSession {
     bool is_last_chunk : 1;
     bool is_improper : 1;   /* sent ahead of the replies that it had to wait for */
     bool after_content : 1; /* "END-OF-MESSAGE" */
+    bool is_on_worker : 1;  /* busy, and a worker reads this structure */
+    bool is_lost : 1;       /* the peer is gone; freed when the worker is done */
     uint16_t client_port, server_port;
     uint16_t client_name_code;
     uint16_t n_errors, n_junk;
@@ -142,9 +145,11 @@ struct HkSession {
     size_t out_sent;
     HkTransaction *tx;
     GString *postponed[3]; /* by stage: HkVerdict.postponed of CONNECT, HELO, MAIL; NULL */
-    HkCheck *nap; /* a check that sleeps; NULL: none */
     uint64_t chunk_left;
     char *asked; /* what VRFY or ETRN asks about */
+    HkDnsMemo *dns;                 /* NULL: nothing was asked for this session yet */
+    HkCheck *waiting;               /* a check that waits or sleeps; see check.c */
+    uint64_t serial;
     char *helo, *client_name, *client_reverse;
     HkAuth *auth; /* NULL: nothing was said about it */
     char client_address[64], server_address[64];
@@ -220,7 +225,9 @@ typedef void (*HkCheckDone) (HkSession *self, HkVerdict *verdict);
 /* Run the restrictions of STAGE for RECIPIENT (may be empty) inline or on a worker; THEN
  * gets the verdict on the loop. */
 void hk_session_check (HkSession *self, HkStage stage, HkSpan recipient, HkCheckDone then);
-void hk_session_end_nap (HkSession *self);
+/* A client has connected, or its names are known: what restrictions ask ahead is asked. */
+void hk_session_prepare (HkSession *self);
+void hk_session_cancel_check (HkSession *self); /* the session ends: if it waits, not so now */
 /* The usual consequences of a verdict: logs its lines, takes over actions into the
  * transaction; a refusal is answered and logged.  True: passed. */
 bool hk_session_verdict (HkSession *self, HkStage stage, HkSpan recipient,

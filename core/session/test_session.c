@@ -500,6 +500,77 @@ test_actions (void)
 }
 
 /* The deadline is for the whole command: bytes that trickle in do not move it. */
+/* A restriction waits for somebody: this session reads no further, others go on. */
+static void
+test_wait (void)
+{
+    for (int blocks = 0; blocks < 2; blocks++) {
+        Fixture f = {0};
+        begin (&f, "");
+        hk_fakes.waits = true;
+        hk_fakes.may_block = blocks == 1;
+        expect (&f, "EHLO c\r\n", "250");
+        expect (&f, MAIL "RCPT TO:<wait@here.example>\r\n" RCPT "NOOP\r\n", "250");
+        int first = f.fd;
+        f.fd = connect_client (&f);
+        turn (&f);
+        g_autofree char *greeting = hear (f.fd);
+        expect (&f, "EHLO d\r\n", "250");
+        expect (&f, MAIL RCPT, "250 250");
+        close (f.fd);
+        f.fd = first;
+        hk_fakes.ready (hk_fakes.ready_data);
+        expect (&f, "QUIT\r\n", "250 250 250 221 -");
+        g_assert_cmpuint (hk_fakes.n_tasks, ==, 0);
+        teardown (&f);
+    }
+}
+
+static void
+test_sleep (void)
+{
+    Fixture f = {0};
+    begin (&f, "");
+    hk_fakes.waits = true;
+    expect (&f, "EHLO c\r\n", "250");
+    expect (&f, MAIL "RCPT TO:<nap@here.example>\r\nQUIT\r\n", "250 250 221 -");
+    g_assert_cmpuint (hk_fakes.n_tasks, ==, 0);
+    teardown (&f);
+}
+
+/* The process ends while a session waits: the check is cancelled. */
+static void
+test_wait_cancelled (void)
+{
+    Fixture f = {0};
+    begin (&f, "");
+    hk_fakes.waits = true;
+    expect (&f, "EHLO c\r\n", "250");
+    expect (&f, MAIL "RCPT TO:<wait@here.example>\r\n", "250");
+    g_assert_cmpuint (hk_fakes.n_tasks, ==, 1);
+    hk_sessions_free (f.sessions);
+    g_assert_cmpuint (hk_fakes.n_tasks, ==, 0);
+    const HkSessionsOptions options = {.loop = f.loop, .workers = f.workers};
+    f.sessions = hk_sessions_new (&options);
+    teardown (&f);
+}
+
+/* The client has gone while a worker looked at its session. */
+static void
+test_lost_on_worker (void)
+{
+    Fixture f = {0};
+    begin (&f, "");
+    expect (&f, "EHLO c\r\n", "250");
+    hk_fakes.may_block = true;
+    g_assert_cmpint (write (f.fd, "RSET\r\n" MAIL, 6 + sizeof MAIL - 1), >, 0);
+    close (f.fd);
+    f.fd = -1;
+    turn (&f);
+    g_assert_cmpuint (hk_sessions_count (f.sessions), ==, 0);
+    teardown (&f);
+}
+
 static void
 test_timeout (void)
 {
@@ -544,5 +615,9 @@ main (int argc, char **argv)
     g_test_add_func ("/session/backpressure", test_backpressure);
     g_test_add_func ("/session/actions", test_actions);
     g_test_add_func ("/session/timeout", test_timeout);
+    g_test_add_func ("/session/wait", test_wait);
+    g_test_add_func ("/session/wait-cancelled", test_wait_cancelled);
+    g_test_add_func ("/session/sleep", test_sleep);
+    g_test_add_func ("/session/lost-on-worker", test_lost_on_worker);
     return g_test_run ();
 }

@@ -71,6 +71,8 @@ void hk_harness_dns (HkHarness *self, const char *name, uint16_t type, uint16_t 
                      const char *data);
 void hk_harness_dns_outcome (HkHarness *self, const char *name, uint16_t type,
                              int32_t outcome);
+/* The session is gone: questions of dns_session are not answered any more. */
+void hk_harness_dns_forget (HkHarness *self);
 void hk_harness_deadline (HkHarness *self, int64_t deadline_us);
 
 /* ---- instances */
@@ -84,7 +86,8 @@ const HkClass *hk_harness_class (HkHarness *self, int kind, const char *name);
 HkCall *hk_harness_call (HkHarness *self);
 HkAnswer hk_harness_get (HkHarness *self, void *instance, const char *key);
 HkAnswer hk_harness_get_span (HkHarness *self, void *instance, HkSpan key);
-HkAnswer hk_harness_check (HkHarness *self, void *instance); /* restriction */
+/* Restriction; the asynchronous form from check_start to check_finish. */
+HkAnswer hk_harness_check (HkHarness *self, void *instance);
 /* Blocking or asynchronous, until complete or for TIMEOUT_MS. */
 HkAnswer hk_harness_deliver (HkHarness *self, void *instance, int timeout_ms);
 void hk_harness_event (HkHarness *self, void *instance); /* then flush */

@@ -53,6 +53,25 @@ hk_harness_dns_start (const HkHost *host, const char *name, uint16_t type, HkDns
     g_queue_push_tail (&harness_of (host)->questions, q);
 }
 
+HkAnswer
+hk_harness_dns_session (HkCall *call, const char *name, uint16_t type, HkDnsFn fn,
+                        void *data)
+{
+    if (fn != NULL)
+        hk_harness_dns_start (&call->harness->host, name, type, fn, data);
+    return HK_PENDING;
+}
+
+void
+hk_harness_dns_forget (HkHarness *self)
+{
+    Question *q;
+    while ((q = g_queue_pop_head (&self->questions)) != NULL) {
+        g_free (q->name);
+        g_free (q);
+    }
+}
+
 static void
 answer_question (HkHarness *self, Question *q)
 {

@@ -133,6 +133,8 @@ HkTimer *hk_harness_timer_start (const HkHost *host, int64_t delay_us, HkTimerFn
 void hk_harness_timer_end (HkTimer *timer);
 void hk_harness_dns_start (const HkHost *host, const char *name, uint16_t type, HkDnsFn fn,
                            void *data);
+HkAnswer hk_harness_dns_session (HkCall *call, const char *name, uint16_t type, HkDnsFn fn,
+                                 void *data);
 /* harness_services.c */
 extern const HkHost hk_harness_services;
 

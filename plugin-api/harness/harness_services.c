@@ -512,4 +512,5 @@ const HkHost hk_harness_services = {
     .counter = host_counter,
     .counter_add = host_counter_add,
     .log_line = host_log_line,
+    .dns_session = hk_harness_dns_session,
 };

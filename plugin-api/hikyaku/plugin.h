@@ -7,6 +7,8 @@
  * it exports one constant symbol and calls the services table that `open` hands it.
  *
  * Change log of the ABI (newest first; each line is a minor)
+ *   0.2  restriction: the asynchronous form (check_start, check_finish, check_cancel) and
+ *        prepare; dns_session; HK_PENDING, HK_NESTED; HK_PROP_INSTANCE, HK_PROP_ONLY_RECIPIENT
  *   0.1  sasl class version 2: mechanisms_start, mechanisms_cancel, server_step_start;
  *        HK_PROP_SASL_OPTIONS, _SERVICE, _REALM, _HOST
  *   0.1  first shape: descriptor, host services, classes lookup, restriction, transport,
@@ -32,7 +34,7 @@ extern "C" {
 #endif
 
 #define HK_ABI_MAJOR 0
-#define HK_ABI_MINOR 1
+#define HK_ABI_MINOR 2
 #define HK_PLUGIN_MAGIC 0x686b5049u /* "hkPI" */
 
 #if defined(__GNUC__)
@@ -75,7 +77,11 @@ enum {
     HK_DEFER_IF_REJECT = 20, /* refuse for now if the rest would reject; host->reply */
     HK_DISCARD = 21,         /* claim success and throw the message away */
     HK_HOLD = 22,            /* keep the message in the hold queue; go on */
-    HK_DISCONNECT = 23       /* send the reply given with host->reply, then hang up */
+    HK_DISCONNECT = 23,      /* send the reply given with host->reply, then hang up */
+
+    HK_PENDING = 24, /* since 0.2.  Not yet: host->complete, or the callback, will say */
+    HK_NESTED = 25   /* since 0.2.  From host->action: the action is a list of restrictions,
+                      * which runs when the plugin returns this value: return it */
 };
 
 /* ---- the descriptor ------------------------------------------------------------------- */
@@ -255,7 +261,11 @@ enum {
     HK_PROP_SASL_SERVICE = 81,        /* sasl: smtpd_sasl_service */
     HK_PROP_SASL_REALM = 82,          /* sasl: smtpd_sasl_local_domain */
     HK_PROP_SASL_HOST = 83,           /* sasl: our host name, or as a client the server's */
-    HK_PROP_ETRN_DOMAIN = 95          /* restriction: what ETRN asks for; absent elsewhere */
+    HK_PROP_ETRN_DOMAIN = 95,         /* restriction: what ETRN asks for; absent elsewhere */
+    HK_PROP_INSTANCE = 100,      /* restriction: the same for one message and all its
+                                  * recipients, different for the next; since 0.2 */
+    HK_PROP_ONLY_RECIPIENT = 101 /* restriction: from DATA on, the recipient when there is
+                                  * one, absent when there are more; since 0.2 */
 };
 
 enum { /* HK_PROP_CONTENT_FLAGS */
@@ -453,6 +463,14 @@ struct HkHost {
     /* Log what was found in the content: STATUS is the verb of the line ("warning", "hold"),
      * WHAT was found ("header Subject: …"), REASON may be empty. */
     HkAnswer (*content_note) (HkCall *call, const char *status, HkSpan what, HkSpan reason);
+
+    /* -- restriction, loop: a question whose answer is kept for the session: who asks the same
+     * NAME and TYPE again, in whatever restriction, gets the same answer.  HK_OK: it was there,
+     * and FN has been called; HK_PENDING: FN will be called once from the loop, never from
+     * inside, unless the check is cancelled before.  FN NULL: only ask (`prepare`).  Records
+     * live as long as FN runs.  Since 0.2. */
+    HkAnswer (*dns_session) (HkCall *call, const char *name, uint16_t type, HkDnsFn fn,
+                             void *data);
 };
 
 #ifdef __cplusplus
