@@ -113,6 +113,8 @@ const HkConfSpec hk_base_params[] = {
     STRING ("default_database_type", "hash", "The table type of names without one."),
 
     /* as whom */
+    BOOL ("soft_bounce", "no",
+          "Defer what would be returned, and refuse with 4xx what would be refused with 5xx."),
     STRING ("mail_owner", "hikyaku",
             "The user who owns the queue and schedules deliveries."),
     STRING ("smtpd_owner", "hikyaku-in", "The user as whom mail is received."),

@@ -24,8 +24,11 @@ fill_message (HkSession *self, HkStage stage, HkAccessSubject *out, Texts *texts
     out->is_held = (tx->envelope.flags & HK_ENVELOPE_HOLD) != 0;
     out->size = tx->options.size;
     out->recipient_count = tx->envelope.n_recipients;
-    if (is_after_rcpt && tx->envelope.n_recipients == 1)
-        out->only_recipient = tx->envelope.recipients[0].address;
+    /* With one recipient it is clear of whom DATA and the end of data speak. */
+    if (is_after_rcpt && tx->envelope.n_recipients == 1) {
+        out->only_recipient = out->recipient = tx->envelope.recipients[0].address;
+        out->has_recipient = true;
+    }
     if (tx->incoming != NULL)
         out->size = hk_incoming_size (tx->incoming);
     if (tx->envelope.queue_id != 0)

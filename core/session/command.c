@@ -76,6 +76,7 @@ helo_checked (HkSession *self, HkVerdict *verdict)
         self->is_esmtp = self->was_esmtp;
         return;
     }
+    hk_session_reset (self);
     if (self->is_esmtp)
         hk_auth_offer (self, say_ehlo);
     else
@@ -90,7 +91,6 @@ do_helo (HkSession *self, HkSpan name, bool is_esmtp)
                            is_esmtp ? "EHLO" : "HELO");
         return;
     }
-    hk_session_reset (self);
     g_autoptr (GString) shown = g_string_new (NULL);
     hk_text_append_printable (shown, name, 255, true);
     g_free (self->helo);
@@ -108,7 +108,7 @@ needs_helo (HkSession *self)
 {
     if (!self->dialogue->helo_required || self->helo != NULL)
         return false;
-    hk_session_refuse (self, 503, "5.5.1", "Error: send HELO/EHLO first");
+    hk_session_refuse (self, 503, NULL, "Error: send HELO/EHLO first");
     return true;
 }
 
@@ -127,8 +127,6 @@ do_vrfy (HkSession *self, HkSpan argument)
         hk_session_refuse (self, 502, "5.5.1", "VRFY command is disabled");
         return;
     }
-    if (needs_helo (self))
-        return;
     if (argument.size >= 2 && argument.data[0] == '<' &&
         argument.data[argument.size - 1] == '>')
         argument = hk_span (argument.data + 1, argument.size - 2);
@@ -148,11 +146,11 @@ flush_site (HkSession *self, const char *site, HkAnswer is_listed)
 {
     const HkSessionsOptions *o = &self->dialogue->sessions->options;
     if (is_listed != HK_FOUND)
-        hk_session_refuse (self, 459, "4.3.3", "<%.255s>: service unavailable", site);
+        hk_session_refuse (self, 459, NULL, "<%.255s>: service unavailable", site);
     else if (o->flush_site == NULL || !o->flush_site (hk_span_text (site), o->data))
-        hk_session_refuse (self, 458, "4.3.0", "Unable to queue messages");
+        hk_session_refuse (self, 458, NULL, "Unable to queue messages");
     else
-        hk_session_reply (self, 250, "2.0.0", "Queuing started");
+        hk_session_reply (self, 250, NULL, "Queuing started");
 }
 
 /* The list of domains may ask a table that blocks. */
@@ -213,18 +211,18 @@ do_etrn (HkSession *self, HkSpan argument)
     if (needs_helo (self))
         return;
     if (self->tx != NULL) {
-        hk_session_refuse (self, 503, "5.5.1", "Error: MAIL transaction in progress");
+        hk_session_refuse (self, 503, NULL, "Error: MAIL transaction in progress");
         return;
     }
     if (argument.size == 0 || hk_span_find (argument, ' ', 0) < argument.size) {
-        hk_session_refuse (self, 500, "5.5.4", "Syntax: ETRN domain");
+        hk_session_refuse (self, 500, NULL, "Syntax: ETRN domain");
         return;
     }
     HkSpan name = argument;
     if (name.data[0] == '@' || name.data[0] == '#')
         name = hk_span_sub (name, 1, name.size);
     if (!hk_domain_is_valid (name, false)) {
-        hk_session_refuse (self, 501, "5.5.4", "Error: invalid parameter syntax");
+        hk_session_refuse (self, 501, NULL, "Error: invalid parameter syntax");
         return;
     }
     g_free (self->asked);
@@ -325,6 +323,17 @@ is_forbidden (HkDialogue *d, HkSpan word)
            hk_match_list_find (d->forbidden, word, HK_SPAN_NONE, NULL) == HK_FOUND;
 }
 
+/* A client that was refused at CONNECT may only leave. */
+static bool
+refuses_denied (HkSession *self)
+{
+    if (!self->is_denied)
+        return false;
+    hk_session_refuse (self, 503, "5.7.0", "Error: access denied for %s[%s]",
+                       self->client_name, self->client_address);
+    return true;
+}
+
 static void
 unknown (HkSession *self, HkSpan line, HkSpan word)
 {
@@ -339,7 +348,8 @@ unknown (HkSession *self, HkSpan line, HkSpan word)
         hk_session_hang_up (self, 221, "2.7.0", "Error: I can break rules, too. Goodbye.");
         return;
     }
-    hk_session_refuse (self, 500, "5.5.2", "Error: command not recognized");
+    if (!refuses_denied (self))
+        hk_session_refuse (self, 500, "5.5.2", "Error: command not recognized");
 }
 
 /* Input behind a command that must be the last of its group: an attacker's prefix, or a
@@ -388,6 +398,11 @@ hk_session_command (HkSession *self, HkSpan line, HkSpan rest)
         hk_session_refuse (self, 500, "5.5.2", "Error: bad syntax");
         return;
     }
+    if (self->dialogue->smtputf8 &&
+        !g_utf8_validate ((const char *) line.data, (gssize) line.size, NULL)) {
+        hk_session_refuse (self, 500, "5.5.2", "Error: bad UTF-8 syntax");
+        return;
+    }
     if (command.verb == HK_VERB_UNKNOWN && !is_noop) {
         unknown (self, line, command.word);
         return;
@@ -397,17 +412,14 @@ hk_session_command (HkSession *self, HkSpan line, HkSpan rest)
         hk_session_say_literal (self, "250 2.0.0 Ok\r\n");
         return;
     }
-    if (self->is_denied && command.verb != HK_VERB_QUIT) {
-        hk_session_refuse (self, 503, "5.7.0", "Error: access denied for %s[%s]",
-                           self->client_name, self->client_address);
+    if (command.verb != HK_VERB_QUIT && refuses_denied (self))
         return;
-    }
     if (hk_session_breaks_pipelining (self, command.verb, rest))
         return;
     if (hk_session_lacks_tls (self, command.verb))
         return;
-    if (is_junk (command.verb) && self->n_junk++ >= self->dialogue->junk_limit) {
-        self->n_junk = (uint16_t) self->dialogue->junk_limit;
+    if (is_junk (command.verb) && self->n_junk++ > self->dialogue->junk_limit) {
+        self->n_junk = (uint16_t) (self->dialogue->junk_limit + 1);
         if (self->n_errors < G_MAXUINT16)
             self->n_errors++;
     }

@@ -128,8 +128,13 @@ static void
 say_queued (HkSession *self, HkQueueId id)
 {
     char text[HK_QUEUE_ID_TEXT];
-    hk_session_reply (self, 250, "2.0.0", "Ok: queued as %s",
-                      hk_queue_id_format (id, text));
+    if (self->tx != NULL && self->tx->is_chunked)
+        hk_session_reply (self, 250, "2.0.0",
+                          "Ok: %" G_GUINT64_FORMAT " bytes queued as %s",
+                          self->tx->content_bytes, hk_queue_id_format (id, text));
+    else
+        hk_session_reply (self, 250, "2.0.0", "Ok: queued as %s",
+                          hk_queue_id_format (id, text));
 }
 
 static void
@@ -213,7 +218,7 @@ refuses_bare_lf (HkSession *self)
                       HK_SPAN_NONE);
     hk_session_count_error (self);
     hk_session_hang_up (self, d->bare_lf_code, d->bare_lf_code < 500 ? "4.5.2" : "5.5.2",
-                        "Error: bare <LF> received");
+                        "%s Error: bare <LF> received", d->myhostname);
     return true;
 }
 
@@ -316,8 +321,14 @@ hk_session_bdat (HkSession *self, HkSpan argument)
 {
     HkTransaction *tx = self->tx;
     uint64_t size, limit = self->dialogue->size_limit;
+    unsigned offered = self->is_esmtp ? self->ehlo_mask : self->dialogue->ehlo_mask;
     bool is_last;
 
+    if (!(offered & HK_EHLO_CHUNKING)) {
+        hk_session_count_error (self);
+        hk_session_hang_up (self, 521, "5.5.1", "Error: command not implemented");
+        return;
+    }
     if (!hk_bdat_parse (argument, &size, &is_last)) {
         /* How much content follows is not known: there is no way on from here. */
         hk_session_count_error (self);

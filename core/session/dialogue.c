@@ -83,6 +83,7 @@ read_limits (HkDialogue *self, HkSettings *v)
     self->log_port = hk_settings_bool (v, "smtpd_client_port_logging");
     self->strict_envelopes = hk_settings_bool (v, "strict_rfc821_envelopes");
     self->smtputf8 = hk_settings_bool (v, "smtputf8_enable");
+    self->soft_bounce = hk_settings_bool (v, "soft_bounce");
     self->strict_smtputf8 = hk_settings_bool (v, "strict_smtputf8");
     self->forbid_pipelining = hk_settings_bool (v, "smtpd_forbid_unauth_pipelining");
 }

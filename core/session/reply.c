@@ -33,6 +33,15 @@ hk_session_say (HkSession *self, const char *text, size_t size)
 void
 hk_session_reply_span (HkSession *self, int code, const char *dsn, HkSpan text)
 {
+    char soft[12];
+    if (self->dialogue->soft_bounce && code >= 500) {
+        code -= 100;
+        if (dsn != NULL && dsn[0] == '5') {
+            g_strlcpy (soft, dsn, sizeof soft);
+            soft[0] = '4';
+            dsn = soft;
+        }
+    }
     if (code >= 400 && self->dialogue->footer != NULL) {
         g_autoptr (GString) whole = g_string_new_len ((const char *) text.data,
                                                       (gssize) text.size);

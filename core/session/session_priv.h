@@ -43,7 +43,7 @@ struct HkDialogue {
     unsigned recipient_limit, recipient_overshoot;
     unsigned soft_error_limit, hard_error_limit, junk_limit;
     bool helo_required, disable_vrfy, lookup_names, log_port, strict_envelopes, smtputf8;
-    bool strict_smtputf8, forbid_pipelining, delay_open;
+    bool strict_smtputf8, forbid_pipelining, delay_open, soft_bounce;
     enum { HK_BARE_LF_NORMALIZE, HK_BARE_LF_NOTE, HK_BARE_LF_REJECT } bare_lf;
     int bare_lf_code;
     HkMatchList *bare_lf_exclusions, *mynetworks, *forbidden, *flush_domains;

@@ -79,14 +79,14 @@ static bool G_GNUC_PRINTF (4, 5)
 /* A clipped copy for a reply; what is not printable is made so by the reply. */
 #define SHOWN(s) (int) MIN ((s).size, 100), (const char *) (s).data
 
-/* "FROM:" or "TO:" in front, blanks allowed behind. */
+/* "FROM:" or "TO:" in front, without a blank in it; blanks behind are allowed. */
 static bool
 take_label (HkSpan *argument, const char *label)
 {
     HkSpan word = hk_span_text (label);
     if (!hk_span_starts_ci (*argument, word))
         return false;
-    HkSpan rest = hk_span_strip (hk_span_sub (*argument, word.size, argument->size));
+    HkSpan rest = hk_span_sub (*argument, word.size, argument->size);
     if (rest.size == 0 || rest.data[0] != ':')
         return false;
     *argument = hk_span_strip (hk_span_sub (rest, 1, rest.size));
@@ -146,7 +146,7 @@ decode_xtext (HkSpan value, HkArena *arena, HkSpan *out)
 static bool
 mail_size (HkSpan value, uint64_t limit, HkMailOptions *out, HkRefusal *refusal)
 {
-    if (value.size == 0 || value.size > 20)
+    if (value.size == 0)
         return refuse (refusal, 501, "5.5.4", "Bad message size syntax");
     for (size_t i = 0; i < value.size; i++)
         if (!g_ascii_isdigit (value.data[i]))
@@ -168,11 +168,23 @@ mail_auth (HkSpan value, HkMailOptions *out, HkRefusal *refusal)
     return true;
 }
 
+/* RFC 3461's, to a client that was not offered them. */
+static bool
+refuse_dsn (HkRefusal *refusal)
+{
+    return refuse (refusal, 501, "5.7.1", "DSN support is disabled");
+}
+
 static bool
 mail_parameter (HkSpan key, HkSpan value, unsigned syntax, uint64_t limit, HkArena *arena,
                 HkMailOptions *out, HkRefusal *refusal, bool *out_known)
 {
     *out_known = true;
+    /* A keyword that is nothing without its value. */
+    if (value.data == NULL && !hk_span_is_ci (key, "SMTPUTF8")) {
+        *out_known = false;
+        return true;
+    }
     if ((syntax & HK_SYNTAX_SIZE) && hk_span_is_ci (key, "SIZE"))
         return mail_size (value, limit, out, refusal);
     if ((syntax & HK_SYNTAX_8BITMIME) && hk_span_is_ci (key, "BODY")) {
@@ -185,7 +197,10 @@ mail_parameter (HkSpan key, HkSpan value, unsigned syntax, uint64_t limit, HkAre
         out->is_smtputf8 = true;
         return true;
     }
-    if ((syntax & HK_SYNTAX_DSN) && hk_span_is_ci (key, "RET")) {
+    if (!(syntax & HK_SYNTAX_DSN) &&
+        (hk_span_is_ci (key, "RET") || hk_span_is_ci (key, "ENVID")))
+        return refuse_dsn (refusal);
+    if (hk_span_is_ci (key, "RET")) {
         bool full = hk_span_is_ci (value, "FULL"), hdrs = hk_span_is_ci (value, "HDRS");
         if (out->ret_full || out->ret_hdrs || (!full && !hdrs))
             return refuse (refusal, 501, "5.5.4", "Bad RET parameter syntax");
@@ -193,7 +208,7 @@ mail_parameter (HkSpan key, HkSpan value, unsigned syntax, uint64_t limit, HkAre
         out->ret_hdrs = hdrs;
         return true;
     }
-    if ((syntax & HK_SYNTAX_DSN) && hk_span_is_ci (key, "ENVID")) {
+    if (hk_span_is_ci (key, "ENVID")) {
         if (out->envid.size > 0 || value.size == 0 || value.size > 100 ||
             !decode_xtext (value, arena, &out->envid))
             return refuse (refusal, 501, "5.5.4", "Bad ENVID parameter syntax");
@@ -203,6 +218,13 @@ mail_parameter (HkSpan key, HkSpan value, unsigned syntax, uint64_t limit, HkAre
         return mail_auth (value, out, refusal);
     *out_known = false;
     return true;
+}
+
+static bool
+bad_address (bool is_sender, HkRefusal *refusal)
+{
+    return is_sender ? refuse (refusal, 501, "5.1.7", "Bad sender address syntax")
+                     : refuse (refusal, 501, "5.1.3", "Bad recipient address syntax");
 }
 
 /* The path of MAIL or RCPT.  IS_UTF8: SMTPUTF8 holds. */
@@ -221,8 +243,7 @@ parse_path (HkSpan text, unsigned syntax, bool is_sender, HkArena *arena, HkSpan
                        "Must declare SMTPUTF8 to send unicode address");
     if (result == HK_PATH_TOO_LONG)
         return refuse (refusal, 501, is_sender ? "5.1.7" : "5.1.3", "Path too long");
-    return is_sender ? refuse (refusal, 501, "5.1.7", "Bad sender address syntax")
-                     : refuse (refusal, 501, "5.1.3", "Bad recipient address syntax");
+    return bad_address (is_sender, refusal);
 }
 
 /* Bytes above 127 must be UTF-8, and declared when that is strict. */
@@ -235,9 +256,11 @@ check_utf8 (HkSpan path, unsigned syntax, bool is_declared, bool is_sender,
     if (!(syntax & HK_SYNTAX_UTF8) || ((syntax & HK_SYNTAX_STRICT_UTF8) && !is_declared))
         return refuse (refusal, 553, "5.6.7",
                        "Must declare SMTPUTF8 to send unicode address");
+    HkSpan local, domain;
+    if (!is_declared && hk_address_split (path, &local, &domain) && !is_ascii (domain))
+        return bad_address (is_sender, refusal);
     if (!g_utf8_validate ((const char *) path.data, (gssize) path.size, NULL))
-        return is_sender ? refuse (refusal, 501, "5.1.7", "Bad sender address syntax")
-                         : refuse (refusal, 501, "5.1.3", "Bad recipient address syntax");
+        return bad_address (is_sender, refusal);
     return true;
 }
 
@@ -323,10 +346,14 @@ hk_rcpt_parse (HkSpan argument, unsigned syntax, HkArena *arena, HkRcptOptions *
     if (out->recipient.size == 0)
         return refuse (refusal, 501, "5.1.3", "Bad recipient address syntax");
     while (next_parameter (&rest, &key, &value, &whole)) {
-        if ((syntax & HK_SYNTAX_DSN) && hk_span_is_ci (key, "NOTIFY")) {
+        bool is_notify = value.data != NULL && hk_span_is_ci (key, "NOTIFY");
+        bool is_orcpt = value.data != NULL && hk_span_is_ci (key, "ORCPT");
+        if ((is_notify || is_orcpt) && !(syntax & HK_SYNTAX_DSN))
+            return refuse_dsn (refusal);
+        if (is_notify) {
             if (out->notify != 0 || !parse_notify (value, &out->notify))
                 return refuse (refusal, 501, "5.5.4", "Error: Bad NOTIFY parameter syntax");
-        } else if ((syntax & HK_SYNTAX_DSN) && hk_span_is_ci (key, "ORCPT")) {
+        } else if (is_orcpt) {
             if (out->orcpt.size > 0 || !parse_orcpt (value, arena, &out->orcpt))
                 return refuse (refusal, 501, "5.5.4", "Error: Bad ORCPT parameter syntax");
         } else {

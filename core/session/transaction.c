@@ -15,10 +15,8 @@ syntax_of (const HkSession *self)
     unsigned mask = self->is_esmtp ? self->ehlo_mask : d->ehlo_mask;
     if (mask & HK_EHLO_SMTPUTF8)
         syntax |= HK_SYNTAX_UTF8;
-    if (mask & HK_EHLO_SIZE)
-        syntax |= HK_SYNTAX_SIZE;
-    if (mask & HK_EHLO_8BITMIME)
-        syntax |= HK_SYNTAX_8BITMIME;
+    /* Understood also where they are not offered. */
+    syntax |= HK_SYNTAX_SIZE | HK_SYNTAX_8BITMIME;
     if (mask & HK_EHLO_DSN)
         syntax |= HK_SYNTAX_DSN;
     if (self->tx != NULL && self->tx->options.is_smtputf8)
