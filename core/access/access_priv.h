@@ -101,6 +101,13 @@ typedef struct {
     GString *text;
 } HkPostponed;
 
+/* What the replies of the list at hand begin with: "<name>: Recipient address". */
+typedef struct {
+    HkSpan name;
+    const char *class;
+    HkAbout about;
+} HkReplySubject;
+
 /* One run of the lists of one stage. */
 typedef struct HkAccessRun {
     HkAccess *access;
@@ -116,10 +123,12 @@ typedef struct HkAccessRun {
     bool permit_is_logged;
     unsigned depth;       /* lists inside lists */
     HkPostponed if_permit, if_reject;
+    HkReplySubject outer; /* of the table whose value is being run; class NULL: none */
     GString *client, *reply_subject, *reason; /* lent to plugins */
     HkAccessTask *task; /* NULL: this run cannot wait */
     bool must_wait;     /* ... and has met a step that has to */
     const HkPlan *nested; /* runs when the plugin has returned HK_NESTED */
+    HkReplySubject nested_subject; /* and becomes `outer` */
 } HkAccessRun;
 
 /* ---- compile.c */
@@ -166,6 +175,8 @@ HkAnswer hk_access_take_answer (HkAccessRun *run, HkCall *call, const HkStep *st
                                 HkAnswer answer);
 bool hk_access_is_ready (const HkAccessRun *run, const HkStep *step);
 void hk_access_begin_list (HkAccessRun *run, int list);
+/* Nothing stands in it, or nothing that it could speak of is there. */
+bool hk_access_skips_list (const HkAccessRun *run, int list);
 void hk_access_final_checks (HkAccessRun *run);
 void hk_access_run_clear (HkAccessRun *run);
 
@@ -186,12 +197,6 @@ void hk_access_task_complete (HkAccessTask *self);
 #define HK_ACCESS_MAX_DEPTH 100
 /* access(5): carry out ACTION, found for SUBJECT (empty: what the list is about). */
 HkAnswer hk_access_action (HkAccessRun *run, HkSpan action, HkSpan subject);
-/* What the replies of the list at hand begin with: "<name>: Recipient address". */
-typedef struct {
-    HkSpan name;
-    const char *class;
-    HkAbout about;
-} HkReplySubject;
 HkReplySubject hk_access_reply_subject (HkAccessRun *run, const HkReplyKind *kind);
 /* What the step under way speaks of. */
 HkReplySubject hk_access_step_subject (HkAccessRun *run);

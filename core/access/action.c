@@ -50,6 +50,8 @@ name_of (HkAccessRun *run, HkAbout about)
 HkReplySubject
 hk_access_reply_subject (HkAccessRun *run, const HkReplyKind *kind)
 {
+    if (kind == NULL && run->outer.class != NULL)
+        return run->outer;
     if (kind == NULL)
         kind = hk_access_list_kind (run->list);
     return (HkReplySubject){name_of (run, kind->about), kind->class, kind->about};
@@ -155,7 +157,7 @@ postpone (const Action *action, HkPostponed *slot)
     g_autofree char *full =
         g_strdup_printf ("<%.*s>: %s rejected: %.*s", HK_SPAN_ARG (action->subject.name),
                          action->subject.class, HK_SPAN_ARG (text));
-    if (action->run->is_warning)
+    if (action->run->is_warning && slot == &action->run->if_permit)
         return hk_access_refuse (action->run, action->run->access->defer_code, dsn,
                                  hk_span_text (full));
     hk_access_postpone (slot, action->run->access->defer_code, dsn, hk_span_text (full));
@@ -379,7 +381,7 @@ refuse_value (HkAccessRun *run, HkSpan value, const char *what)
 
 /* Anything else is a list of restrictions, or a class. */
 static HkAnswer
-act_restrictions (HkAccessRun *run, HkSpan value)
+act_restrictions (HkAccessRun *run, HkSpan value, HkReplySubject subject)
 {
     /* What a table answers must not choose files: substitutions carry a stranger's text. */
     if (hk_span_find (value, ':', 0) < value.size)
@@ -393,11 +395,16 @@ act_restrictions (HkAccessRun *run, HkSpan value)
         return refuse_value (run, value, "too many different restriction lists in tables");
     if (run->task != NULL) { /* it may have to wait: not inside the plugin's call */
         run->nested = plan;
+        run->nested_subject = subject;
         return HK_NESTED;
     }
+    /* Words without a subject of their own speak of what was looked up. */
+    HkReplySubject outer = run->outer;
+    run->outer = subject;
     run->depth++;
     HkAnswer answer = hk_access_run_plan (run, plan);
     run->depth--;
+    run->outer = outer;
     return answer;
 }
 
@@ -474,5 +481,5 @@ hk_access_action (HkAccessRun *run, HkSpan value, HkSpan subject)
         return act_ok (&action);
     if (is_coded (value))
         return act_coded (&action, value);
-    return act_restrictions (run, value);
+    return act_restrictions (run, value, action.subject);
 }

@@ -151,7 +151,13 @@ compile_restriction (HkAccess *self, HkStep *step, HkSpan *rest, int list)
     g_autofree char *lower = g_ascii_strdown (step->word, -1);
     const char *name = hk_access_current_name (lower);
     const char *implied = hk_access_implied_check (list);
-    if (strchr (step->word, ':') != NULL && implied != NULL) {
+    if (strchr (step->word, ':') != NULL && implied == NULL) {
+        step->kind = HK_STEP_UNKNOWN;
+        step->problem = g_strdup_printf ("table %s: say in front what it is asked about "
+                                         "(check_client_access, …)", step->word);
+        return;
+    }
+    if (strchr (step->word, ':') != NULL) {
         open_step (self, step, implied, hk_span_text (step->word));
         return;
     }

@@ -70,9 +70,10 @@ hk_access_refuse (HkAccessRun *run, int code, const char *dsn, HkSpan text)
         hk_access_log (run, "reject_warning", "%d %s %.*s", code, fit, HK_SPAN_ARG (text));
         return HK_DUNNO;
     }
+    /* Later either way: what a permit would have waited for tells more. */
+    const HkPostponed *later = run->if_permit.is_set ? &run->if_permit : &run->if_reject;
     if (run->if_reject.is_set && code >= 500)
-        record_refusal (run, run->if_reject.code, run->if_reject.dsn,
-                        hk_span_string (run->if_reject.text));
+        record_refusal (run, later->code, later->dsn, hk_span_string (later->text));
     else
         record_refusal (run, code, dsn, text);
     return run->out->what == HK_VERDICT_DISCONNECT ? HK_DISCONNECT : HK_REJECT;
@@ -144,7 +145,7 @@ static HkAnswer
 postpone_given (HkAccessRun *run, HkPostponed *slot, const HkCall *call)
 {
     GivenReply given = given_reply (call, 450, "4.7.1", "Service unavailable");
-    if (run->is_warning)
+    if (run->is_warning && slot == &run->if_permit)
         return hk_access_refuse (run, given.code, given.dsn, given.text);
     hk_access_postpone (slot, given.code, given.dsn, given.text);
     return HK_DUNNO;
@@ -253,7 +254,7 @@ postpone_by_word (HkAccessRun *run, HkPostponed *slot, const char *word)
     g_autofree char *text =
         g_strdup_printf ("<%.*s>: %s rejected: %s requested", HK_SPAN_ARG (subject.name),
                          subject.class, word);
-    if (run->is_warning)
+    if (run->is_warning && slot == &run->if_permit)
         return hk_access_refuse (run, 450, "4.7.0", hk_span_text (text));
     hk_access_postpone (slot, 450, "4.7.0", hk_span_text (text));
     return HK_DUNNO;
@@ -341,15 +342,30 @@ hk_access_begin_list (HkAccessRun *run, int list)
     run->if_reject = (HkPostponed){0};
 }
 
+/* RFC 5321 4.5.1: <postmaster> without a domain is reached whatever the lists say. */
+static bool
+is_postmaster (const HkAccessRun *run)
+{
+    return (run->stage == HK_STAGE_RCPT || run->stage == HK_STAGE_VRFY) &&
+           hk_span_is_ci (run->subject->recipient, "postmaster");
+}
+
+bool
+hk_access_skips_list (const HkAccessRun *run, int list)
+{
+    return run->access->lists[list]->steps->len == 0 || is_postmaster (run) ||
+           (list == HK_LIST_SENDER && !run->subject->has_sender); /* VRFY */
+}
+
 static void
 run_lists (HkAccessRun *run)
 {
     int lists[5];
     size_t n = hk_access_lists_of (run->access, run->stage, lists);
     for (size_t i = 0; i < n && !run->is_refused; i++) {
-        hk_access_begin_list (run, lists[i]);
-        if (run->access->lists[lists[i]]->steps->len == 0)
+        if (hk_access_skips_list (run, lists[i]))
             continue;
+        hk_access_begin_list (run, lists[i]);
         if (hk_access_run_plan (run, run->access->lists[lists[i]]) == HK_DISCARD)
             run->out->what = HK_VERDICT_DISCARD;
     }
@@ -379,6 +395,8 @@ run_final_checks (HkAccessRun *run)
 {
     const HkAccessSubject *s = run->subject;
     bool is_recipient_stage = run->stage == HK_STAGE_RCPT || run->stage == HK_STAGE_VRFY;
+    if (is_postmaster (run))
+        return;
     take_postponed (run, is_recipient_stage);
     if (!is_recipient_stage || run->out->what == HK_VERDICT_DISCARD ||
         run->access->takes_unknown)

@@ -14,6 +14,7 @@ typedef struct {
     const HkPlan *plan;
     guint at; /* the step that is next */
     bool was_warning;
+    HkReplySubject outer; /* of the list around it */
 } Frame;
 
 struct HkAccessTask {
@@ -89,7 +90,8 @@ hk_access_task_free (HkAccessTask *self)
 static void
 push (HkAccessTask *self, const HkPlan *plan)
 {
-    Frame frame = {.plan = plan, .was_warning = self->run.is_warning};
+    Frame frame = {
+        .plan = plan, .was_warning = self->run.is_warning, .outer = self->run.outer};
     g_array_append_val (self->frames, frame);
     self->run.depth = self->frames->len;
 }
@@ -99,6 +101,7 @@ pop (HkAccessTask *self)
 {
     Frame *top = &g_array_index (self->frames, Frame, self->frames->len - 1);
     self->run.is_warning = top->was_warning;
+    self->run.outer = top->outer;
     g_array_set_size (self->frames, self->frames->len - 1);
     self->run.depth = self->frames->len;
 }
@@ -121,9 +124,9 @@ begin_list (HkAccessTask *self)
 {
     while (self->at_list < self->n_lists && !self->run.is_refused) {
         int list = self->lists[self->at_list++];
-        hk_access_begin_list (&self->run, list);
-        if (self->run.access->lists[list]->steps->len == 0)
+        if (hk_access_skips_list (&self->run, list))
             continue;
+        hk_access_begin_list (&self->run, list);
         push (self, self->run.access->lists[list]);
         return true;
     }
@@ -135,10 +138,12 @@ static void
 take (HkAccessTask *self, HkAnswer answer)
 {
     const HkPlan *nested = g_steal_pointer (&self->run.nested);
-    if (answer == HK_NESTED)
+    if (answer == HK_NESTED) {
         push (self, nested);
-    else if (answer != HK_DUNNO)
+        self->run.outer = self->run.nested_subject;
+    } else if (answer != HK_DUNNO) {
         end_list (self, answer);
+    }
 }
 
 /* check_start's own verdict, or what check_finish makes of the answer. */
@@ -172,6 +177,7 @@ run_step (HkAccessTask *self, const HkStep *step)
     if (self->frames->len >= HK_ACCESS_MAX_DEPTH)
         return hk_access_refuse_f (&self->run, 451, "4.3.5", "Server configuration error");
     self->run.nested = step->plan;
+    self->run.nested_subject = self->run.outer;
     return HK_NESTED;
 }
 

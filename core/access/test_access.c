@@ -74,6 +74,21 @@ test_postponed (void)
         {RELAY "smtpd_sender_restrictions = defer_if_permit\n", "x@away.test", NO, 554,
          "5.7.1", "<x@away.test>: Relay access denied"},
         {RELAY "smtpd_sender_restrictions = defer_if_reject\n", NULL, PASS},
+        /* warn_if_reject leaves it as it is */
+        {RELAY "smtpd_sender_restrictions = warn_if_reject defer_if_reject, reject\n", NULL,
+         NO, 450, "4.7.0",
+         "<joe@sender.test>: Sender address rejected: defer_if_reject requested"},
+        /* both: what waited for a permit is said */
+        {RELAY "smtpd_sender_restrictions = check_sender_access "
+               "rows:joe@sender.test=DEFER_IF_PERMIT~grey, defer_if_reject, reject\n",
+         NULL, NO, 450, "4.7.1", "<joe@sender.test>: Sender address rejected: grey"},
+        /* RFC 5321 4.5.1 */
+        {RELAY "smtpd_client_restrictions = reject\n", "Postmaster", PASS},
+        /* a word that a table gives speaks of what was looked up */
+        {RELAY "smtpd_recipient_restrictions = check_sender_access "
+               "rows:joe@sender.test=reject_all\nsmtpd_restriction_classes = reject_all\n"
+               "reject_all = reject\n",
+         NULL, NO, 554, "5.7.1", "<joe@sender.test>: Sender address rejected: Access denied"},
         {RELAY "smtpd_sender_restrictions = defer_if_reject, reject\n", NULL, NO, 450,
          "4.7.0", "<joe@sender.test>: Sender address rejected: defer_if_reject requested"},
         /* only in its own list */
