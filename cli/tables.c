@@ -58,7 +58,11 @@ plugin_says (int level, const char *plugin, const char *text, void *data)
 bool
 hk_table_tool_is_utf8 (HkSpan text)
 {
-    return text.size == 0 ||
+    uint8_t all = 0;
+    for (size_t i = 0; i < text.size;
+         i++) /* plain ASCII, as nearly all is, costs nothing */
+        all |= text.data[i];
+    return text.size == 0 || (all < 0x80 && memchr (text.data, '\0', text.size) == NULL) ||
            g_utf8_validate_len ((const char *) text.data, text.size, NULL);
 }
 

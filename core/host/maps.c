@@ -32,13 +32,15 @@ struct HkMaps {
 void
 hk_key_fold (HkSpan key, GString *out)
 {
-    bool is_ascii = true;
+    uint8_t all = 0;
     g_string_set_size (out, key.size);
+    /* Every lookup of every table comes by here: a loop that the compiler makes wide. */
     for (size_t i = 0; i < key.size; i++) {
-        out->str[i] = g_ascii_tolower ((char) key.data[i]);
-        is_ascii = is_ascii && key.data[i] < 0x80;
+        uint8_t c = key.data[i];
+        all |= c;
+        out->str[i] = (char) (c | (uint8_t) ((uint8_t) (c - 'A') < 26) << 5);
     }
-    if (is_ascii || !g_utf8_validate ((const char *) key.data, (gssize) key.size, NULL))
+    if (all < 0x80 || !g_utf8_validate ((const char *) key.data, (gssize) key.size, NULL))
         return;
     g_autofree char *folded = g_utf8_casefold ((const char *) key.data, (gssize) key.size);
     g_string_assign (out, folded);
