@@ -184,6 +184,7 @@ start (Process *self, const char *dir, const char *index, GError **error)
     return true;
 }
 
+/* Also after a start that failed half-way. */
 static void
 stop (Process *self)
 {
@@ -209,7 +210,7 @@ main (int argc, char **argv)
     if (!start (&self, argv[2], argv[3], &error)) {
         hk_log (HK_LOG_ERROR, "service %s: %s",
                 self.service != NULL ? self.service->name : "spawn", error->message);
-        hk_log_flush ();
+        stop (&self);
         return 1;
     }
     hk_loop_run (self.spawn.loop);

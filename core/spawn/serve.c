@@ -262,14 +262,14 @@ hk_spawn_end (HkSpawn *self)
 void
 hk_spawn_stop (HkSpawn *self)
 {
-    for (guint i = 0; i < self->listeners->len; i++) {
+    for (guint i = 0; self->listeners != NULL && i < self->listeners->len; i++) {
         HkFdWatch *watch = g_array_index (self->listeners, HkFdWatch *, i);
         hk_fd_watch_detach (watch);
         close (watch->fd);
         g_free (watch);
     }
-    g_array_unref (self->listeners);
-    g_ptr_array_unref (self->running);
+    g_clear_pointer (&self->listeners, g_array_unref);
+    g_clear_pointer (&self->running, g_ptr_array_unref);
     hk_timer_disarm (&self->idle);
     hk_timer_disarm (&self->pause);
     g_strfreev (self->environment);

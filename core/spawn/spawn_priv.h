@@ -56,6 +56,6 @@ void hk_spawn_reap (HkSpawn *self);  /* SIGCHLD came */
 /* The same, and every command is asked to end with its group, and made to a second later.
  */
 void hk_spawn_end (HkSpawn *self);
-void hk_spawn_stop (HkSpawn *self);
+void hk_spawn_stop (HkSpawn *self); /* also when it was not started */
 
 #endif
