@@ -145,9 +145,9 @@ open_service (HkSettings *settings, size_t i, GPtrArray *old, GPtrArray *out, GE
             ok = open_inet (settings, s, i, HK_LISTENER_SMTPD, old, out, error);
         else if (s->type == HK_SERVICE_UNIX)
             ok = open_unix (settings, s, i, HK_LISTENER_SMTPD, old, out, error);
-        else /* "smtpd pass" takes its connections from postscreen, which is a stage here */
-            hk_log (HK_LOG_INFO, "%s: line %u: service %s: not needed here", s->file, s->line,
-                    s->name);
+        /* "smtpd pass": the sessions of postscreen's connections; no socket of its own */
+    } else if (strcmp (s->command, "postscreen") == 0 && s->type == HK_SERVICE_INET) {
+        ok = open_inet (settings, s, i, HK_LISTENER_SMTPD, old, out, error);
     } else if (is_built_in (s->command)) {
         /* its work is done inside a role */
     } else if (strcmp (s->command, "spawn") == 0) {

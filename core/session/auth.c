@@ -26,12 +26,16 @@ hk_session_tls_version (const HkSession *session)
 HkSpan
 hk_auth_method (const HkSession *session)
 {
+    if (session->xclient_login != NULL)
+        return HK_SPAN ("XCLIENT");
     return hk_span_text (session->auth != NULL ? session->auth->method : NULL);
 }
 
 HkSpan
 hk_auth_username (const HkSession *session)
 {
+    if (session->xclient_login != NULL)
+        return hk_span_text (session->xclient_login);
     return hk_span_text (session->auth != NULL ? session->auth->username : NULL);
 }
 
@@ -336,7 +340,7 @@ void
 hk_session_auth (HkSession *session, HkSpan argument)
 {
     HkSpan mechanism, initial;
-    if (!may_begin (session))
+    if (hk_guard_refuses_auth (session) || !may_begin (session))
         return;
     if (!hk_auth_parse (argument, &mechanism, &initial)) {
         hk_session_refuse (session, 501, "5.5.4", "Syntax: AUTH mechanism");

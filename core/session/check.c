@@ -280,7 +280,8 @@ hk_session_check (HkSession *self, HkStage stage, HkSpan recipient, HkCheckDone 
     HkDialogue *d = self->dialogue;
     HkAccessSubject subject;
     Texts texts;
-    if (self->tx != NULL && self->tx->is_discarded) { /* nothing is left to decide */
+    if (hk_screen_is_dummy (self) || /* its mail is refused, whatever they say */
+        (self->tx != NULL && self->tx->is_discarded)) { /* nothing is left to decide */
         hk_verdict_reset (&d->sessions->verdict);
         then (self, &d->sessions->verdict);
         return;

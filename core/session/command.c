@@ -44,28 +44,45 @@ is_in (char **words, HkSpan word)
 /* ---- HELO, EHLO
  * -------------------------------------------------------------------------- */
 
+/* What this client is not offered: smtpd_discard_ehlo_keyword_address_maps, which has the
+ * last word where it has one, else smtpd_discard_ehlo_keywords. */
+static unsigned
+discarded (HkSession *self)
+{
+    HkDialogue *d = self->dialogue;
+    unsigned mask = d->ehlo_discarded;
+    bool is_silent = d->ehlo_silent;
+    g_autoptr (GString) words = g_string_new (NULL);
+    if (d->ehlo_maps != NULL &&
+        hk_maps_get (d->ehlo_maps, hk_span_text (self->client_address), words, NULL) ==
+            HK_FOUND) {
+        is_silent = false;
+        mask = hk_ehlo_parse_mask (hk_span_string (words), &is_silent);
+    }
+    if (mask != 0 && !is_silent) {
+        g_string_truncate (words, 0);
+        hk_ehlo_append_words (words, mask);
+        hk_report_text (self, HK_LOG_INFO, "discarding EHLO keywords: %s", words->str);
+    }
+    return mask;
+}
+
 static void
 say_ehlo (HkSession *self, const char *mechanisms)
 {
     HkDialogue *d = self->dialogue;
     bool is_encrypted = hk_session_is_encrypted (self);
-    self->ehlo_mask = (uint16_t) (d->ehlo_mask & ~(is_encrypted ? HK_EHLO_STARTTLS : 0u));
-    if (mechanisms == NULL && (d->ehlo_maps == NULL || hk_maps_is_empty (d->ehlo_maps))) {
-        const GString *ready = is_encrypted ? d->ehlo_tls : d->ehlo;
+    unsigned withheld = (self->may_xclient ? 0 : HK_EHLO_XCLIENT) |
+                        (self->may_xforward ? 0 : HK_EHLO_XFORWARD) |
+                        (is_encrypted ? HK_EHLO_STARTTLS : 0) |
+                        hk_screen_withheld (self) | discarded (self);
+    unsigned usual = d->ehlo_usual & ~(is_encrypted ? HK_EHLO_STARTTLS : 0u);
+    const GString *ready = is_encrypted ? d->ehlo_tls : d->ehlo;
+    self->ehlo_mask = (uint16_t) (d->ehlo_mask & ~withheld);
+    if (mechanisms == NULL && self->ehlo_mask == usual)
         hk_session_say (self, ready->str, ready->len);
-        return;
-    }
-    g_autoptr (GString) words = g_string_new (NULL);
-    bool is_silent = false;
-    if (d->ehlo_maps != NULL &&
-        hk_maps_get (d->ehlo_maps, hk_span_text (self->client_address), words, NULL) ==
-        HK_FOUND) {
-        self->ehlo_mask &=
-            (uint16_t) ~hk_ehlo_parse_mask (hk_span_string (words), &is_silent);
-        if (!is_silent)
-            hk_report_text (self, HK_LOG_INFO, "discarding EHLO keywords: %s", words->str);
-    }
-    hk_ehlo_append (hk_session_out (self), d, self->ehlo_mask, mechanisms);
+    else
+        hk_ehlo_append (hk_session_out (self), d, self->ehlo_mask, mechanisms);
 }
 
 static void
@@ -77,6 +94,7 @@ helo_checked (HkSession *self, HkVerdict *verdict)
         return;
     }
     hk_session_reset (self);
+    hk_session_forget_forward (self);
     if (self->is_esmtp)
         hk_auth_offer (self, say_ehlo);
     else
@@ -103,20 +121,32 @@ do_helo (HkSession *self, HkSpan name, bool is_esmtp)
 /* ---- VRFY, ETRN
  * -------------------------------------------------------------------------- */
 
-static bool
-needs_helo (HkSession *self)
+/* What is asked about, without <>. */
+static HkSpan
+vrfy_address (HkSpan asked)
 {
-    if (!self->dialogue->helo_required || self->helo != NULL)
-        return false;
-    hk_session_refuse (self, 503, NULL, "Error: send HELO/EHLO first");
-    return true;
+    bool is_path =
+        asked.size >= 2 && asked.data[0] == '<' && asked.data[asked.size - 1] == '>';
+    return is_path ? hk_span_sub (asked, 1, asked.size - 2) : asked;
+}
+
+/* RFC 6531 3.7.4.2: VRFY address [SMTPUTF8]. */
+static HkSpan
+without_smtputf8 (HkSession *self, HkSpan argument)
+{
+    size_t blank = hk_span_rfind (argument, ' ');
+    bool is_said = blank < argument.size && self->dialogue->smtputf8 &&
+                   hk_span_is_ci (hk_span_sub (argument, blank + 1, argument.size),
+                                  "SMTPUTF8");
+    return is_said ? hk_span_strip (hk_span_sub (argument, 0, blank)) : argument;
 }
 
 static void
 vrfy_checked (HkSession *self, HkVerdict *verdict)
 {
     g_autofree char *asked = g_steal_pointer (&self->asked);
-    if (hk_session_verdict (self, HK_STAGE_VRFY, hk_span_text (asked), verdict))
+    if (hk_session_verdict (self, HK_STAGE_VRFY, vrfy_address (hk_span_text (asked)),
+                            verdict))
         hk_session_reply (self, 252, "2.0.0", "%.400s", asked);
 }
 
@@ -127,18 +157,23 @@ do_vrfy (HkSession *self, HkSpan argument)
         hk_session_refuse (self, 502, "5.5.1", "VRFY command is disabled");
         return;
     }
-    if (argument.size >= 2 && argument.data[0] == '<' &&
-        argument.data[argument.size - 1] == '>')
-        argument = hk_span (argument.data + 1, argument.size - 2);
-    if (argument.size == 0) {
-        hk_session_refuse (self, 501, "5.5.4", "Syntax: VRFY address");
+    argument = without_smtputf8 (self, argument);
+    if (vrfy_address (argument).size == 0) {
+        hk_session_refuse (self, 501, "5.5.4", "Syntax: VRFY address%s",
+                           self->dialogue->smtputf8 ? " [SMTPUTF8]" : "");
+        return;
+    }
+    if (argument.data[0] != '"' && argument.data[0] != '<' &&
+        hk_span_find (argument, ' ', 0) < argument.size) {
+        hk_session_refuse (self, 501, "5.1.3", "Bad recipient address syntax");
         return;
     }
     g_autoptr (GString) shown = g_string_new (NULL);
     hk_text_append_printable (shown, argument, 400, true);
     g_free (self->asked);
     self->asked = g_string_free (g_steal_pointer (&shown), FALSE);
-    hk_session_check (self, HK_STAGE_VRFY, hk_span_text (self->asked), vrfy_checked);
+    hk_session_check (self, HK_STAGE_VRFY, vrfy_address (hk_span_text (self->asked)),
+                      vrfy_checked);
 }
 
 static void
@@ -208,8 +243,10 @@ etrn_checked (HkSession *self, HkVerdict *verdict)
 static void
 do_etrn (HkSession *self, HkSpan argument)
 {
-    if (needs_helo (self))
+    if (self->dialogue->helo_required && self->helo == NULL) {
+        hk_session_refuse (self, 503, NULL, "Error: send HELO/EHLO first");
         return;
+    }
     if (self->tx != NULL) {
         hk_session_refuse (self, 503, NULL, "Error: MAIL transaction in progress");
         return;
@@ -241,6 +278,7 @@ do_rset (HkSession *self, HkSpan argument)
         return;
     }
     hk_session_reset (self);
+    hk_session_forget_forward (self);
     hk_session_say_literal (self, "250 2.0.0 Ok\r\n");
 }
 
@@ -297,13 +335,19 @@ run (HkSession *self, const HkCommand *command)
     case HK_VERB_QUIT:
         do_quit (self);
         break;
+    case HK_VERB_XCLIENT:
+        hk_session_xclient (self, command->argument);
+        break;
+    case HK_VERB_XFORWARD:
+        hk_session_xforward (self, command->argument);
+        break;
     case HK_VERB_STARTTLS:
         hk_session_starttls (self, command->argument);
         break;
     case HK_VERB_AUTH:
         hk_session_auth (self, command->argument);
         break;
-    default: /* XCLIENT, XFORWARD: known words, not served here */
+    default:
         hk_session_refuse (self, 502, "5.5.1", "Error: command not implemented");
     }
 }
@@ -338,6 +382,8 @@ static void
 unknown (HkSession *self, HkSpan line, HkSpan word)
 {
     if (is_forbidden (self->dialogue, word)) {
+        if (hk_screen_non_smtp (self, line))
+            return;
         g_autoptr (GString) shown = g_string_new (NULL);
         hk_text_append_printable (shown, line, 100, false);
         g_autoptr (GString) client = g_string_new (NULL);
@@ -394,6 +440,8 @@ hk_session_command (HkSession *self, HkSpan line, HkSpan rest)
     bool is_noop = is_in (self->dialogue->noop_commands, command.word);
     self->last_verb = is_noop ? HK_VERB_NOOP : command.verb;
     self->n_all[self->last_verb]++;
+    if (self->screening != NULL && hk_screen_line (self, self->is_bare_line, rest))
+        return;
     if (!hk_command_is_clean (line)) {
         hk_session_refuse (self, 500, "5.5.2", "Error: bad syntax");
         return;
@@ -414,7 +462,7 @@ hk_session_command (HkSession *self, HkSpan line, HkSpan rest)
     }
     if (command.verb != HK_VERB_QUIT && refuses_denied (self))
         return;
-    if (hk_session_breaks_pipelining (self, command.verb, rest))
+    if (self->screening == NULL && hk_session_breaks_pipelining (self, command.verb, rest))
         return;
     if (hk_session_lacks_tls (self, command.verb))
         return;
@@ -423,5 +471,7 @@ hk_session_command (HkSession *self, HkSpan line, HkSpan rest)
         if (self->n_errors < G_MAXUINT16)
             self->n_errors++;
     }
+    if (self->screening != NULL)
+        hk_screen_note_verb (self);
     run (self, &command);
 }

@@ -27,6 +27,8 @@ is_rewrite_client (HkSession *self)
 {
     HkDialogue *d = self->dialogue;
     HkSpan address = hk_span_text (self->client_address);
+    if (self->forward != NULL && self->forward->source != HK_SOURCE_UNKNOWN)
+        return self->forward->source == HK_SOURCE_LOCAL;
     if (d->rewrite_inet_interfaces && hk_span_is (address, self->server_address))
         return true;
     if (d->rewrite_mynetworks && d->mynetworks != NULL &&
@@ -67,6 +69,17 @@ append_received (HkSession *self, GString *out)
     hk_header_append_received (out, &received);
 }
 
+/* XFORWARD_README: never attributes of both. */
+static void
+forward_client (const HkForward *f, HkEnvelope *e)
+{
+    e->client_name = hk_span_text (f->name);
+    e->client_address = hk_span_text (f->address);
+    e->client_helo = hk_span_text (f->helo != NULL ? f->helo : "");
+    e->client_protocol = hk_span_text (f->protocol);
+    e->client_port = hk_span_text (f->port);
+}
+
 static void
 open_incoming (HkSession *self)
 {
@@ -82,12 +95,17 @@ open_incoming (HkSession *self)
     e->sasl_method = hk_auth_method (self);
     e->sasl_username = hk_auth_username (self);
     e->client_port = self->is_unix ? HK_SPAN_NONE : hk_span_text (port);
+    if (self->forward != NULL)
+        forward_client (self->forward, e);
 
     GString *received = self->dialogue->sessions->scratch;
     g_string_truncate (received, 0);
     append_received (self, received);
     g_autoptr (GString) client = g_string_new (NULL);
-    hk_report_append_client (client, self);
+    if (self->forward != NULL)
+        g_string_printf (client, "%s[%s]", self->forward->name, self->forward->address);
+    else
+        hk_report_append_client (client, self);
     bool is_local = is_rewrite_client (self);
     const HkIncomingOptions options = {
         .envelope = e,
@@ -258,6 +276,8 @@ hk_session_data (HkSession *self, HkSpan argument)
         hk_session_refuse (self, 503, "5.5.1", "Error: DATA after BDAT");
     else if (tx == NULL)
         hk_session_refuse (self, 503, "5.5.1", "Error: need RCPT command");
+    else if (tx->envelope.n_recipients == 0 && hk_screen_ends_data (self))
+        return;
     else if (tx->envelope.n_recipients == 0)
         hk_session_refuse (self, 554, "5.5.1", "Error: no valid recipients");
     else if (argument.size > 0)

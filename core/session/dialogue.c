@@ -17,11 +17,14 @@ static const struct {
     {"ETRN", HK_EHLO_ETRN},
     {"STARTTLS", HK_EHLO_STARTTLS},
     {"AUTH", HK_EHLO_AUTH},
+    {"XCLIENT", HK_EHLO_XCLIENT},
+    {"XFORWARD", HK_EHLO_XFORWARD},
     {"ENHANCEDSTATUSCODES", HK_EHLO_ENHANCED},
     {"8BITMIME", HK_EHLO_8BITMIME},
     {"DSN", HK_EHLO_DSN},
     {"SMTPUTF8", HK_EHLO_SMTPUTF8},
     {"CHUNKING", HK_EHLO_CHUNKING},
+    {"LIMITS", HK_EHLO_LIMITS}, /* RFC 9422 */
 };
 
 unsigned
@@ -37,6 +40,18 @@ hk_ehlo_parse_mask (HkSpan list, bool *out_silent)
                 mask |= keywords[i].bit;
     }
     return mask;
+}
+
+void
+hk_ehlo_append_words (GString *out, unsigned mask)
+{
+    const char *before = "";
+    for (unsigned i = 0; i < G_N_ELEMENTS (keywords); i++) {
+        if (!(mask & keywords[i].bit))
+            continue;
+        g_string_append_printf (out, "%s%s", before, keywords[i].word);
+        before = " ";
+    }
 }
 
 void
@@ -56,6 +71,13 @@ hk_ehlo_append (GString *out, const HkDialogue *self, unsigned mask, const char 
         g_string_append_printf (out, "250-%s", keywords[i].word);
         if (keywords[i].bit == HK_EHLO_SIZE && self->size_limit > 0)
             g_string_append_printf (out, " %" G_GUINT64_FORMAT, self->size_limit);
+        if (keywords[i].bit == HK_EHLO_XCLIENT)
+            g_string_append (out,
+                             " NAME ADDR PROTO HELO REVERSE_NAME PORT LOGIN DESTADDR DESTPORT");
+        if (keywords[i].bit == HK_EHLO_LIMITS)
+            g_string_append_printf (out, " RCPTMAX=%u", self->recipient_limit);
+        if (keywords[i].bit == HK_EHLO_XFORWARD)
+            g_string_append (out, " NAME ADDR PROTO HELO SOURCE PORT IDENT");
         g_string_append (out, "\r\n");
     }
     out->str[last + 3] = ' ';
@@ -66,17 +88,11 @@ read_limits (HkDialogue *self, HkSettings *v)
 {
     self->size_limit = (uint64_t) MAX (hk_settings_int (v, "message_size_limit"), 0);
     self->line_limit = (size_t) hk_settings_int (v, "line_length_limit");
-    self->timeout_us = hk_settings_int (v, "smtpd_timeout") * HK_SECOND;
-    self->error_sleep_us = hk_settings_int (v, "smtpd_error_sleep_time") * HK_SECOND;
     self->peername_timeout_us =
         hk_settings_int (v, "smtpd_peername_lookup_timeout") * HK_SECOND;
-    self->min_data_rate = (unsigned) hk_settings_int (v, "smtpd_min_data_rate");
     self->recipient_limit = (unsigned) hk_settings_int (v, "smtpd_recipient_limit");
     self->recipient_overshoot =
         (unsigned) hk_settings_int (v, "smtpd_recipient_overshoot_limit");
-    self->soft_error_limit = (unsigned) hk_settings_int (v, "smtpd_soft_error_limit");
-    self->hard_error_limit = (unsigned) hk_settings_int (v, "smtpd_hard_error_limit");
-    self->junk_limit = (unsigned) hk_settings_int (v, "smtpd_junk_command_limit");
     self->helo_required = hk_settings_bool (v, "smtpd_helo_required");
     self->disable_vrfy = hk_settings_bool (v, "disable_vrfy_command");
     self->lookup_names = hk_settings_bool (v, "smtpd_peername_lookup");
@@ -203,6 +219,8 @@ hk_dialogue_new (HkSessions *sessions, const HkDialogueOptions *options, GError 
     self->plugins = options->plugins;
     self->access = options->access;
     self->intake = options->intake;
+    self->screen = options->screen;
+    self->screen_cache = options->screen_cache;
     self->service = g_strdup (options->service);
     self->myhostname = g_strdup (hk_settings_get (view, "myhostname"));
     self->mail_name = g_strdup (hk_settings_get (view, "mail_name"));
@@ -210,10 +228,15 @@ hk_dialogue_new (HkSessions *sessions, const HkDialogueOptions *options, GError 
     read_bare_lf (self, view);
     self->noop_commands = hk_settings_words (view, "smtpd_noop_commands");
     read_forbidden (self);
-    if (!open_lists (self, error) || !open_command_filter (self, error) ||
+    self->guard = hk_guard_new (self->plugins, view, error);
+    if (self->guard == NULL || !open_lists (self, error) ||
+        !open_command_filter (self, error) ||
         !hk_footer_open (self->plugins, view, &self->footer, error) ||
         !hk_auth_service_open (sessions, options, &self->auth, error))
         return NULL;
+    if (options->screen_view != NULL)
+        hk_guard_take_proxy (self->guard, options->screen_view);
+    hk_patience_apply (&self->guard->calm, self);
 
     g_autoptr (GString) banner = g_string_new (NULL);
     hk_reply_append (banner, 220, NULL,
@@ -223,7 +246,9 @@ hk_dialogue_new (HkSessions *sessions, const HkDialogueOptions *options, GError 
     HkSpan discard = hk_span_text (hk_settings_get (view, "smtpd_discard_ehlo_keywords"));
     for (unsigned i = 0; i < G_N_ELEMENTS (keywords); i++)
         self->ehlo_mask |= keywords[i].bit;
-    self->ehlo_mask &= ~hk_ehlo_parse_mask (discard, &self->ehlo_silent);
+    if (!hk_settings_bool (view, "smtpd_limits_enable"))
+        self->ehlo_mask &= ~HK_EHLO_LIMITS;
+    self->ehlo_discarded = hk_ehlo_parse_mask (discard, &self->ehlo_silent);
     if (self->disable_vrfy)
         self->ehlo_mask &= ~HK_EHLO_VRFY;
     if (!self->smtputf8)
@@ -232,9 +257,13 @@ hk_dialogue_new (HkSessions *sessions, const HkDialogueOptions *options, GError 
     if (!hk_tls_is_offered (self))
         self->ehlo_mask &= ~HK_EHLO_STARTTLS;
     self->ehlo = g_string_new (NULL);
-    hk_ehlo_append (self->ehlo, self, self->ehlo_mask, NULL);
+    /* of one who may not speak for others */
+    self->ehlo_usual = self->ehlo_mask & ~self->ehlo_discarded &
+                       ~(unsigned) (HK_EHLO_XCLIENT | HK_EHLO_XFORWARD);
+    hk_ehlo_append (self->ehlo, self, self->ehlo_usual, NULL);
     self->ehlo_tls = g_string_new (NULL);
-    hk_ehlo_append (self->ehlo_tls, self, self->ehlo_mask & ~HK_EHLO_STARTTLS, NULL);
+    hk_ehlo_append (self->ehlo_tls, self, self->ehlo_usual & ~HK_EHLO_STARTTLS, NULL);
+    hk_sessions_add_dialogue (sessions, self);
     return g_steal_pointer (&self);
 }
 
@@ -243,6 +272,9 @@ hk_dialogue_free (HkDialogue *self)
 {
     if (self == NULL)
         return;
+    if (self->sessions != NULL)
+        hk_sessions_forget_dialogue (self->sessions, self);
+    g_clear_pointer (&self->guard, hk_guard_free);
     g_clear_pointer (&self->mynetworks, hk_match_list_free);
     g_clear_pointer (&self->bare_lf_exclusions, hk_match_list_free);
     g_clear_pointer (&self->flush_domains, hk_match_list_free);

@@ -8,7 +8,13 @@ libhksession_la_SOURCES = core/session/auth.c core/session/auth.h core/session/a
 	core/session/session_priv.h core/session/sessions.c core/session/syntax.c \
 	core/session/syntax.h core/session/session_tls.h core/session/tls.c \
 	core/session/tls_config.c core/session/tls_names.c core/session/tls_params.c \
-	core/session/transaction.c
+	core/session/transaction.c \
+	core/session/attributes.c core/session/attributes.h core/session/guard.c \
+	core/session/guard.h core/session/guard_rules.c core/session/proxy.c \
+	core/session/screen.c core/session/screen.h core/session/screen_conf.c \
+	core/session/screen_deep.c core/session/screen_priv.h \
+	core/session/screen_report.c core/session/screen_sites.c \
+	core/session/xclient.c core/session/xforward.c
 noinst_LTLIBRARIES += libhksession.la
 check_PROGRAMS += core/session/test_content core/session/test_syntax core/session/test_session \
 	core/session/test_auth
@@ -24,3 +30,10 @@ core_session_test_auth_SOURCES = core/session/test_auth.c core/session/session_f
 	core/session/session_fakes.h
 core_session_test_auth_LDADD = libhksession.la $(HK_FLOOR4_LIBS)
 EXTRA_DIST += core/session/README.md
+check_PROGRAMS += core/session/test_guard core/session/test_screen
+core_session_test_guard_SOURCES = core/session/test_guard.c core/session/session_fakes.c \
+	core/session/session_fakes.h
+core_session_test_guard_LDADD = libhksession.la $(HK_FLOOR4_LIBS)
+core_session_test_screen_SOURCES = core/session/test_screen.c core/session/session_fakes.c \
+	core/session/session_fakes.h
+core_session_test_screen_LDADD = libhksession.la $(HK_FLOOR4_LIBS)

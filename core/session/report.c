@@ -36,7 +36,7 @@ void
 hk_report_connect (HkSession *self)
 {
     HkEvent event;
-    if (bus (self) == NULL)
+    if (bus (self) == NULL || hk_screen_is_dummy (self))
         return;
     begin (&event, self, HK_EVENT_CONNECT);
     hk_events_emit (bus (self), &event);
@@ -68,7 +68,7 @@ void
 hk_report_disconnect (HkSession *self)
 {
     HkEvent event;
-    if (bus (self) == NULL)
+    if (bus (self) == NULL || hk_screen_is_dummy (self))
         return;
     GString *text = self->dialogue->sessions->scratch;
     g_string_truncate (text, 0);
@@ -82,6 +82,10 @@ void
 hk_report_lost (HkSession *self, const char *what)
 {
     HkEvent event;
+    if (hk_screen_is_dummy (self)) {
+        hk_screen_end (self, true);
+        return;
+    }
     if (bus (self) == NULL)
         return;
     GString *text = self->dialogue->sessions->scratch;
@@ -110,6 +114,13 @@ hk_report_client (HkSession *self)
     hk_event_text (&event, HK_PROP_SASL_SENDER, self->tx->envelope.sasl_sender);
     hk_event_text (&event, HK_PROP_QUEUE_ID,
                    hk_span_text (hk_queue_id_format (self->tx->envelope.queue_id, id)));
+    GString *origin = self->dialogue->sessions->scratch;
+    if (self->forward != NULL) {
+        g_string_printf (origin, "%s[%s]", self->forward->name, self->forward->address);
+        hk_event_text (&event, HK_PROP_TEXT, hk_span_string (origin));
+    }
+    if (self->forward != NULL && self->forward->ident != NULL)
+        hk_event_text (&event, HK_PROP_OTHER_ID, hk_span_text (self->forward->ident));
     hk_events_emit (bus (self), &event);
 }
 

@@ -43,6 +43,9 @@ hk_session_free (HkSession *self)
     close (self->fd);
     g_clear_pointer (&self->tls, hk_tls_free);
     hk_session_reset (self);
+    hk_session_forget_forward (self);
+    hk_screen_end (self, false);
+    hk_guard_disconnect (self);
     hk_auth_forget (self);
     if (self->out != NULL)
         hk_sessions_give_out (sessions, self->out);
@@ -51,6 +54,7 @@ hk_session_free (HkSession *self)
     g_free (self->helo);
     g_free (self->client_name);
     g_free (self->client_reverse);
+    g_free (self->xclient_login);
     hk_sessions_forget (sessions, self);
     g_free (self);
 }
@@ -131,7 +135,8 @@ static bool
 can_read (const HkSession *self)
 {
     return !self->is_busy && !self->is_delayed && !self->is_closing && !self->is_stuck &&
-           self->phase != HK_PHASE_NAMES && self->phase != HK_PHASE_TLS;
+           self->phase != HK_PHASE_NAMES && self->phase != HK_PHASE_TLS &&
+           self->phase != HK_PHASE_PROXY && self->phase != HK_PHASE_SCREEN;
 }
 
 /* Between two commands: is the client still welcome? */
@@ -176,6 +181,7 @@ take_line (HkSession *self, HkSpan input)
         return 0;
     size_t size = lf > 0 && input.data[lf - 1] == '\r' ? lf - 1 : lf;
     hk_session_expect_command (self);
+    self->is_bare_line = lf == size;
     hk_session_command (self, hk_span (input.data, size),
                         hk_span_sub (input, taken, input.size));
     return taken;
@@ -298,7 +304,11 @@ on_event (HkFdWatch *watch, unsigned events)
         hk_session_resume (self);
         return;
     }
-    if (can_read (self))
+    if (self->phase == HK_PHASE_PROXY && !self->is_closing)
+        hk_session_read_proxy (self);
+    else if (self->phase == HK_PHASE_SCREEN)
+        hk_screen_read (self);
+    else if (can_read (self))
         read_input (self);
     else
         /* Not now; a hang-up would be reported for ever, so nothing is watched meanwhile.
@@ -354,6 +364,10 @@ on_timer (HkLoopTimer *timer)
         hk_timer_arm (timer, self->deadline_us - now);
     } else if (self->phase == HK_PHASE_NAMES) {
         name_timeout (self);
+    } else if (self->phase == HK_PHASE_PROXY) {
+        hk_session_proxy_timeout (self);
+    } else if (self->phase == HK_PHASE_SCREEN) {
+        hk_screen_timer (self);
     } else if (self->is_busy) {
         hk_session_set_deadline (self, self->dialogue->timeout_us);
     } else {
@@ -374,14 +388,34 @@ greeted (HkSession *self, HkVerdict *verdict)
 }
 
 void
+hk_session_welcome (HkSession *self)
+{
+    hk_session_prepare (self);
+    hk_session_check (self, HK_STAGE_CONNECT, HK_SPAN_NONE, greeted);
+}
+
+static void
+client_known (HkSession *self)
+{
+    if (!hk_guard_refuses_connection (self))
+        hk_session_welcome (self);
+}
+
+void
 hk_session_greet (HkSession *self)
 {
     self->phase = HK_PHASE_COMMAND;
     hk_session_expect_command (self);
     if (self->tls == NULL)
         hk_report_connect (self);
-    hk_session_prepare (self);
-    hk_session_check (self, HK_STAGE_CONNECT, HK_SPAN_NONE, greeted);
+    hk_guard_know_client (self, client_known);
+}
+
+static void
+wrap_known (HkSession *self)
+{
+    if (!hk_guard_refuses_tls (self, true))
+        hk_session_wraps (self);
 }
 
 /* The client is known: greet it, or let it begin TLS first. */
@@ -390,7 +424,7 @@ begin (HkSession *self)
 {
     if (self->dialogue->tls != NULL && self->dialogue->tls->is_wrapper) {
         hk_report_connect (self);
-        hk_session_wraps (self);
+        hk_guard_know_client (self, wrap_known);
         return;
     }
     hk_session_greet (self);
@@ -400,6 +434,8 @@ begin (HkSession *self)
 static void
 set_names (HkSession *self, const char *name, const char *reverse, int code)
 {
+    g_free (self->client_name);
+    g_free (self->client_reverse);
     self->client_name = g_strdup (name != NULL ? name : "unknown");
     self->client_reverse = g_strdup (reverse != NULL ? reverse : "unknown");
     self->client_name_code = (uint16_t) code;
@@ -427,8 +463,14 @@ name_timeout (HkSession *self)
     named (self, NULL, NULL, true);
 }
 
-static void
-set_addresses (HkSession *self, const HkAddress *peer, const HkAddress *local)
+void
+hk_session_set_unknown (HkSession *self)
+{
+    set_names (self, NULL, NULL, 5);
+}
+
+void
+hk_session_set_addresses (HkSession *self, const HkAddress *peer, const HkAddress *local)
 {
     HkAddress address = *peer;
     hk_address_unmap (&address);
@@ -460,6 +502,46 @@ refuse_session (HkDialogue *dialogue, int fd)
         hk_stats_add (dialogue->sessions->stat_refused, 1);
 }
 
+static void
+name_and_greet (HkSession *self, const HkAddress *peer)
+{
+    HkDialogue *d = self->dialogue;
+    HkResolver *resolver = d->sessions->options.resolver;
+    if (hk_screen_is_dummy (self)) {
+        begin (self);
+        return;
+    }
+    if (peer != NULL && d->lookup_names && resolver != NULL) {
+        self->phase = HK_PHASE_NAMES;
+        self->is_asking_name = true;
+        hk_session_set_deadline (self, d->peername_timeout_us);
+        hk_session_prepare (self);
+        hk_resolver_peer_name (resolver, (const struct sockaddr *) &peer->storage, named,
+                               self);
+        return;
+    }
+    if (peer != NULL)
+        hk_session_set_unknown (self);
+    begin (self);
+}
+
+void
+hk_session_admit (HkSession *self, const HkAddress *peer)
+{
+    hk_guard_connect (self);
+    if (!hk_screen_begin (self))
+        name_and_greet (self, peer);
+}
+
+void
+hk_session_admit_screened (HkSession *self)
+{
+    HkAddress peer;
+    bool is_ip = hk_address_parse_ip (hk_span_text (self->client_address),
+                                      self->client_port, &peer);
+    name_and_greet (self, is_ip ? &peer : NULL);
+}
+
 void
 hk_session_start (HkDialogue *dialogue, int fd, const HkAddress *peer,
                   const HkAddress *local)
@@ -484,26 +566,25 @@ hk_session_start (HkDialogue *dialogue, int fd, const HkAddress *peer,
         g_strlcpy (self->server_address, "127.0.0.1", sizeof self->server_address);
         set_names (self, "localhost", "localhost", 0);
     } else {
-        set_addresses (self, peer, local);
+        hk_session_set_addresses (self, peer, local);
     }
-    if (peer != NULL && dialogue->lookup_names && sessions->options.resolver != NULL) {
-        self->phase = HK_PHASE_NAMES;
-        self->is_asking_name = true;
-        hk_session_set_deadline (self, dialogue->peername_timeout_us);
-        hk_session_prepare (self);
-        hk_resolver_peer_name (sessions->options.resolver,
-                               (const struct sockaddr *) &peer->storage, named, self);
+    if (!dialogue->guard->takes_proxy) {
+        hk_session_admit (self, peer);
         return;
     }
-    if (peer != NULL)
-        set_names (self, NULL, NULL, 5);
-    begin (self);
+    self->phase = HK_PHASE_PROXY;
+    hk_session_set_deadline (self, dialogue->guard->proxy_timeout_us);
+    if (!hk_loop_attach (loop_of (self), &self->watch, fd, HK_LOOP_READ, on_event, self,
+                         NULL))
+        hk_session_free (self);
 }
 
 void
 hk_session_drain (HkSession *self)
 {
-    if (self->phase == HK_PHASE_NAMES) {
+    hk_screen_drain (self);
+    if (self->phase == HK_PHASE_NAMES || self->phase == HK_PHASE_PROXY ||
+        self->phase == HK_PHASE_SCREEN) {
         self->phase = HK_PHASE_COMMAND;
         if (self->is_asking_name)
             hk_resolver_cancel (self->dialogue->sessions->options.resolver, self);

@@ -6,6 +6,9 @@
  *                          ├──▶ CHUNK ─LAST──▶ ┘
  *                          └──▶ QUIT, 421, error: CLOSING ─▶ gone
  *
+ * Before NAMES there may be PROXY (a load balancer says who the client is, proxy.c) and SCREEN
+ * (postscreen's tests, screen.h).
+ *
  * HkSessions is the process's set of sessions: shared read buffer, pools, limits, drain.
  * HkDialogue is one smtpd line of master.cf, compiled.  A session belongs to a dialogue,
  * lives on the loop thread, and costs a few hundred bytes while it waits: no input buffer
@@ -27,9 +30,11 @@
 #include "intake/intake.h"
 #include "net/address.h"
 #include "net/dns.h"
+#include "rate/rate.h"
+#include "session/screen.h"
 #include "session/session_tls.h"
 
-extern const HkConfSpec hk_session_params[], hk_auth_params[];
+extern const HkConfSpec hk_session_params[], hk_auth_params[], hk_guard_params[];
 
 typedef struct HkSessions HkSessions;
 typedef struct HkDialogue HkDialogue;
@@ -42,6 +47,7 @@ typedef struct {
     HkEvents *events;     /* NULL: nothing is logged (tests) */
     HkStats *stats;       /* NULL: not counted */
     HkResolver *resolver; /* NULL: clients have no names */
+    HkRates *rates;       /* NULL: smtpd_client_*_limit do not count */
     size_t session_limit; /* smtpd_session_limit */
     /* A message is durable: tell the queue manager. */
     void (*queued) (const HkIntakeOutcome *outcome, void *data);
@@ -74,6 +80,9 @@ typedef struct {
     HkAccess *access;
     HkIntake *intake;
     HkSessionTls *tls; /* borrowed, as those above; NULL: none */
+    HkScreen *screen;      /* of the postscreen line; NULL: none.  See screen.h */
+    HkRates *screen_cache; /* NULL: none */
+    HkSettings *screen_view;
 } HkDialogueOptions;
 HkDialogue *hk_dialogue_new (HkSessions *sessions, const HkDialogueOptions *options,
                              GError **error);

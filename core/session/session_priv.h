@@ -4,6 +4,8 @@
 
 #include "session/auth.h"
 #include "session/content.h"
+#include "session/guard.h"
+#include "session/screen.h"
 #include "session/session.h"
 #include "session/syntax.h"
 
@@ -22,7 +24,9 @@ typedef enum {
     HK_PHASE_DATA,    /* reads content up to the lone dot */
     HK_PHASE_CHUNK,   /* reads a BDAT chunk into the message */
     HK_PHASE_SWALLOW, /* reads a BDAT chunk that nobody wants */
-    HK_PHASE_AUTH     /* reads a response to a challenge */
+    HK_PHASE_AUTH,    /* reads a response to a challenge */
+    HK_PHASE_PROXY,   /* reads the PROXY header; nothing is known of the client yet */
+    HK_PHASE_SCREEN   /* waits for the tests before the greeting */
 } HkPhase;
 
 /* One master.cf line. */
@@ -34,7 +38,8 @@ struct HkDialogue {
     HkIntake *intake;
     char *service, *myhostname, *mail_name, *banner;
     GString *ehlo;      /* whole reply when no address map takes keywords away */
-    unsigned ehlo_mask; /* HK_EHLO_* offered */
+    unsigned ehlo_mask; /* HK_EHLO_* that may be offered */
+    unsigned ehlo_usual, ehlo_discarded; /* in `ehlo`; smtpd_discard_ehlo_keywords */
     bool ehlo_silent;
     uint64_t size_limit; /* message_size_limit; 0: none */
     size_t line_limit;
@@ -55,6 +60,10 @@ struct HkDialogue {
     HkFooter *footer;       /* of refusals; NULL: none */
     HkMaps *command_filter; /* NULL: none */
     HkAuthService *auth; /* NULL: AUTH is off */
+    HkGuard *guard;
+    HkScreen *screen;      /* NULL: no stage before the session; borrowed, as the next */
+    HkRates *screen_cache; /* NULL: nothing is remembered */
+    HkDialogue *next; /* of the process, for stress */
 };
 
 enum { /* EHLO keywords */
@@ -68,10 +77,14 @@ enum { /* EHLO keywords */
        HK_EHLO_SMTPUTF8 = 1 << 7,
        HK_EHLO_CHUNKING = 1 << 8,
        HK_EHLO_STARTTLS = 1 << 9,
-       HK_EHLO_AUTH = 1 << 10
+       HK_EHLO_AUTH = 1 << 10,
+       HK_EHLO_LIMITS = 1 << 12,
+       HK_EHLO_XCLIENT = 1 << 13,
+       HK_EHLO_XFORWARD = 1 << 14
 };
 /* Keywords of LIST as a mask; "silent-discard" sets *OUT_SILENT. */
 unsigned hk_ehlo_parse_mask (HkSpan list, bool *out_silent);
+void hk_ehlo_append_words (GString *out, unsigned mask); /* "DSN ETRN" */
 /* MECHANISMS: those of AUTH; NULL: it is not offered. */
 void hk_ehlo_append (GString *out, const HkDialogue *dialogue, unsigned mask,
                      const char *mechanisms);
@@ -84,9 +97,10 @@ struct HkSessions {
     GString *filtered; /* the command at hand, when smtpd_command_filter changed it */
     GPtrArray *spare_out, *spare_arenas;
     HkSession *first;
+    HkDialogue *dialogues;
     size_t count;
     uint64_t n_started;
-    bool is_draining, has_pressure;
+    bool is_draining, has_pressure, is_stressed;
     HkTurnHook drained_hook;
     HkWorkers *auth_workers; /* made when a sasl plugin that blocks is first asked */
     unsigned n_auth_threads;
@@ -131,6 +145,10 @@ struct HkSession {
     bool is_denied : 1; /* refused at CONNECT: nothing but QUIT works */
     bool is_asking_name : 1;
     bool is_last_chunk : 1;
+    bool is_bare_line : 1; /* the command ended in LF alone */
+    bool may_xclient : 1;
+    bool may_xforward : 1;
+    bool is_exempt : 1; /* smtpd_client_event_limit_exceptions */
     bool is_improper : 1;   /* sent ahead of the replies that it had to wait for */
     bool after_content : 1; /* "END-OF-MESSAGE" */
     bool is_on_worker : 1;  /* busy, and a worker reads this structure */
@@ -152,6 +170,11 @@ struct HkSession {
     uint64_t serial;
     char *helo, *client_name, *client_reverse;
     HkAuth *auth; /* NULL: nothing was said about it */
+    char *xclient_login; /* SASL login name that XCLIENT gave */
+    HkScreening *screening; /* NULL: has passed, or there is nothing to pass */
+    HkForward *forward;  /* NULL: XFORWARD was not said */
+    HkRateHold hold;
+    unsigned n_at_once, n_connects; /* when it connected */
     char client_address[64], server_address[64];
     uint32_t n_good[HK_N_COUNTED], n_all[HK_N_COUNTED];
     HkTls *tls; /* NULL: in clear */
@@ -165,6 +188,16 @@ void hk_session_set_deadline (HkSession *self, int64_t delay_us);
 void hk_session_expect_command (HkSession *self);
 int64_t hk_session_now (const HkSession *self);
 void hk_session_drain (HkSession *self);
+/* Check at CONNECT, banner: at the begin, and again after XCLIENT. */
+void hk_session_welcome (HkSession *self);
+/* The client is known, PEER NULL: on a Unix socket: look up its name and greet; may free. */
+void hk_session_admit (HkSession *self, const HkAddress *peer);
+/* ... behind the tests of the stage before. */
+void hk_session_admit_screened (HkSession *self);
+/* LOCAL NULL: asked of the kernel. */
+void hk_session_set_addresses (HkSession *self, const HkAddress *peer,
+                               const HkAddress *local);
+void hk_session_set_unknown (HkSession *self); /* no name, for good */
 void hk_session_free (HkSession *self); /* says nothing to the peer */
 
 void hk_session_greet (HkSession *self); /* log the client, check, banner */
@@ -287,5 +320,7 @@ GString *hk_sessions_take_out (HkSessions *self);
 void hk_sessions_give_out (HkSessions *self, GString *out);
 void hk_sessions_add (HkSessions *self, HkSession *session);
 void hk_sessions_forget (HkSessions *self, HkSession *session);
+void hk_sessions_add_dialogue (HkSessions *self, HkDialogue *dialogue);
+void hk_sessions_forget_dialogue (HkSessions *self, HkDialogue *dialogue);
 
 #endif

@@ -2,6 +2,8 @@
 #include "config.h"
 #include "session/session_priv.h"
 
+#include "base/log.h"
+
 #include <unistd.h>
 
 enum { MAX_SPARE = 64, ARENA_BLOCK = 4096 };
@@ -19,6 +21,63 @@ tell_drained (void *data)
     if (self->options.drained != NULL)
         self->options.drained (self->options.data);
 }
+
+/* ---- stress -----------------------------------------------------------------------------
+ */
+
+/* Patience that has become shorter holds for those who are waiting as well. */
+static void
+hurry (HkSessions *self)
+{
+    for (HkSession *s = self->first; s != NULL; s = s->next) {
+        int64_t limit = hk_session_now (s) + s->dialogue->timeout_us;
+        if (s->phase == HK_PHASE_COMMAND && !s->is_busy && s->deadline_us > limit)
+            hk_session_set_deadline (s, s->dialogue->timeout_us);
+    }
+}
+
+static void
+set_stress (HkSessions *self, bool on)
+{
+    self->is_stressed = on;
+    hk_log (HK_LOG_WARNING, "%s STRESS mode with %zu connections",
+            on ? "entering" : "leaving", self->count);
+    for (HkDialogue *d = self->dialogues; d != NULL; d = d->next)
+        hk_patience_apply (on ? &d->guard->stressed : &d->guard->calm, d);
+    if (on)
+        hurry (self);
+}
+
+/* Postfix's postscreen has the same two marks: full to nine and to seven tenths. */
+static void
+judge_stress (HkSessions *self)
+{
+    size_t limit = self->options.session_limit;
+    if (!self->is_stressed && self->count * 10 >= limit * 9 && limit >= 10)
+        set_stress (self, true);
+    else if (self->is_stressed && self->count * 10 <= limit * 7)
+        set_stress (self, false);
+}
+
+void
+hk_sessions_add_dialogue (HkSessions *self, HkDialogue *dialogue)
+{
+    dialogue->next = self->dialogues;
+    self->dialogues = dialogue;
+}
+
+void
+hk_sessions_forget_dialogue (HkSessions *self, HkDialogue *dialogue)
+{
+    for (HkDialogue **d = &self->dialogues; *d != NULL; d = &(*d)->next)
+        if (*d == dialogue) {
+            *d = dialogue->next;
+            return;
+        }
+}
+
+/* ---- life -------------------------------------------------------------------------------
+ */
 
 HkSessions *
 hk_sessions_new (const HkSessionsOptions *options)
@@ -53,6 +112,8 @@ hk_sessions_free (HkSessions *self)
     hk_loop_cancel_turn_end (self->options.loop, &self->drained_hook);
     if (!hk_sessions_has_held_workers (self))
         hk_workers_free (self->auth_workers);
+    for (HkDialogue *d = self->dialogues; d != NULL; d = d->next)
+        d->sessions = NULL;
     hk_verdict_clear (&self->verdict);
     g_ptr_array_unref (self->spare_out);
     g_ptr_array_unref (self->spare_arenas);
@@ -87,6 +148,7 @@ hk_sessions_add (HkSessions *self, HkSession *session)
         hk_stats_set (self->stat_sessions, self->count);
         hk_stats_add (self->stat_connects, 1);
     }
+    judge_stress (self);
 }
 
 void
@@ -101,6 +163,7 @@ hk_sessions_forget (HkSessions *self, HkSession *session)
     self->count--;
     if (self->stat_sessions != NULL)
         hk_stats_set (self->stat_sessions, self->count);
+    judge_stress (self);
     if (self->is_draining && self->count == 0)
         hk_loop_at_turn_end (self->options.loop, &self->drained_hook);
 }

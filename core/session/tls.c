@@ -108,6 +108,8 @@ shaken (HkSession *self)
         hk_session_free (self);
         return;
     }
+    if (!hk_tls_info (self->tls)->is_resumed)
+        hk_guard_count_new_tls (self);
     if (self->watch.loop != NULL)
         hk_fd_watch_events (&self->watch, HK_LOOP_READ);
     self->phase = HK_PHASE_COMMAND;
@@ -205,6 +207,8 @@ hk_session_starttls (HkSession *self, HkSpan argument)
                (self->helo != NULL && self->is_esmtp &&
                 !(self->ehlo_mask & HK_EHLO_STARTTLS) && t->context != NULL)) {
         hk_session_refuse (self, 502, "5.5.1", "Error: command not implemented");
+    } else if (hk_guard_refuses_tls (self, false)) {
+        return;
     } else if (t->context == NULL) {
         hk_session_refuse (self, 454, "4.7.0", "TLS not available due to local problem");
     } else {

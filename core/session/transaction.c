@@ -12,7 +12,7 @@ syntax_of (const HkSession *self)
     unsigned syntax = (d->strict_envelopes ? HK_SYNTAX_STRICT : 0) |
                       (d->strict_smtputf8 ? HK_SYNTAX_STRICT_UTF8 : 0);
     /* Keywords that this client was offered; before EHLO what the service has. */
-    unsigned mask = self->is_esmtp ? self->ehlo_mask : d->ehlo_mask;
+    unsigned mask = self->is_esmtp ? self->ehlo_mask : d->ehlo_usual;
     if (mask & HK_EHLO_SMTPUTF8)
         syntax |= HK_SYNTAX_UTF8;
     /* Understood also where they are not offered. */
@@ -27,6 +27,9 @@ syntax_of (const HkSession *self)
 void
 hk_session_reset (HkSession *self)
 {
+    /* What XFORWARD said is about one message; a refused MAIL was none. */
+    if (self->tx != NULL && self->tx->envelope.queue_id != 0)
+        hk_session_forget_forward (self);
     if (self->tx != NULL)
         hk_transaction_free (self->dialogue->sessions, g_steal_pointer (&self->tx));
 }
@@ -50,7 +53,8 @@ refuse_syntax (HkSession *self, HkStage stage, const HkRefusal *refusal)
 static void
 mail_checked (HkSession *self, HkVerdict *verdict)
 {
-    if (hk_session_verdict (self, HK_STAGE_MAIL, HK_SPAN_NONE, verdict))
+    if (hk_session_verdict (self, HK_STAGE_MAIL, HK_SPAN_NONE, verdict) &&
+        !hk_guard_rules_refuse (self, HK_STAGE_MAIL, HK_SPAN_NONE))
         hk_session_say_literal (self, "250 2.1.0 Ok\r\n");
     else
         hk_session_reset (self);
@@ -83,6 +87,8 @@ hk_session_mail (HkSession *self, HkSpan argument)
         hk_session_refuse (self, 503, "5.5.1", "Error: nested MAIL command");
         return;
     }
+    if (hk_guard_refuses_message (self))
+        return;
     HkTransaction *tx = hk_transaction_new (sessions);
     HkMailOptions options;
     HkRefusal refusal;
@@ -127,7 +133,8 @@ rcpt_checked (HkSession *self, HkVerdict *verdict)
 {
     HkTransaction *tx = self->tx;
     HkRcptOptions asked = tx->asked;
-    if (!hk_session_verdict (self, HK_STAGE_RCPT, asked.recipient, verdict))
+    if (!hk_session_verdict (self, HK_STAGE_RCPT, asked.recipient, verdict) ||
+        hk_guard_rules_refuse (self, HK_STAGE_RCPT, asked.recipient))
         return;
     HkRecipient recipient = {
         .address = hk_arena_copy (tx->arena, asked.recipient),
@@ -170,13 +177,15 @@ hk_session_rcpt (HkSession *self, HkSpan argument)
         hk_session_refuse (self, 503, "5.5.1", "Error: RCPT after BDAT");
         return;
     }
-    if (is_over_limit (self))
+    if (hk_guard_refuses_recipient (self) || is_over_limit (self))
         return;
     if (!hk_rcpt_parse (argument, syntax_of (self), self->tx->arena, &self->tx->asked,
                         &refusal)) {
         refuse_syntax (self, HK_STAGE_RCPT, &refusal);
         return;
     }
+    if (hk_screen_refuses_recipient (self, self->tx->asked.recipient))
+        return;
     /* The check may outlive the line. */
     self->tx->asked.recipient = hk_arena_copy (self->tx->arena, self->tx->asked.recipient);
     hk_session_check (self, HK_STAGE_RCPT, self->tx->asked.recipient, rcpt_checked);

@@ -28,13 +28,17 @@ enum { MAX_LISTENERS = 1024 };
 
 /* One smtpd line of master.cf that has listeners. */
 typedef struct {
-    size_t index;
+    size_t index; /* of the line that has the socket */
+    size_t of;    /* of the line whose sessions they are */
     HkSettings *view;
     HkRouter *router;
     HkAccess *access;
     HkIntake *intake;
     HkSessionTls *tls;
     HkDialogue *dialogue;
+    HkSettings *screen_view; /* of a postscreen line; NULL: none, as the next two */
+    HkScreen *screen;
+    HkRates *screen_cache;
 } Service;
 
 typedef struct {
@@ -44,6 +48,7 @@ typedef struct {
     HkPlugins *plugins;
     HkEvents *events;
     HkResolver *resolver;
+    HkRateKeeper *rates;
     HkWorkers *workers;
     HkLane *lane;
     HkSessions *sessions;
@@ -108,6 +113,10 @@ service_free (void *data)
     Service *service = data;
     if (service->dialogue != NULL)
         hk_dialogue_free (service->dialogue);
+    if (service->screen_view != NULL)
+        hk_settings_unref (service->screen_view);
+    hk_screen_free (service->screen);
+    hk_rates_free (service->screen_cache);
     hk_session_tls_free (service->tls);
     if (service->intake != NULL)
         hk_intake_free (service->intake);
@@ -231,6 +240,47 @@ foreach_listener (Process *self, bool (*fn) (Process *, int fd, size_t index, GE
     return true;
 }
 
+/* The line whose sessions those of a postscreen line are. */
+static bool
+find_pass_line (HkSettings *settings, size_t *out, GError **error)
+{
+    for (size_t i = 0; i < hk_settings_n_services (settings); i++) {
+        const HkService *s = hk_settings_service (settings, i);
+        if (s->type == HK_SERVICE_PASS && strcmp (s->command, "smtpd") == 0) {
+            *out = i;
+            return true;
+        }
+    }
+    return hk_process_fail (error, "postscreen needs a service of type pass, \"smtpd pass\"");
+}
+
+static void
+open_screen_cache (Process *self, Service *service)
+{
+    g_autoptr (GError) error = NULL;
+    const char *path = hk_screen_cache_path (service->screen);
+    enum { ENTRIES = 131072 };
+    if (path == NULL)
+        return;
+    service->screen_cache =
+        hk_rates_open_kept (path, ENTRIES, hk_loop_clock (self->loop), &error);
+    if (service->screen_cache == NULL)
+        hk_log (HK_LOG_WARNING, "postscreen_cache_map: %s", error->message);
+}
+
+/* What stands before the sessions of a postscreen line. */
+static bool
+open_screen (Process *self, Service *service, size_t index, GError **error)
+{
+    service->screen_view = hk_settings_view (self->settings, index);
+    hk_plugins_set_settings (self->plugins, service->screen_view);
+    service->screen = hk_screen_new (self->plugins, service->screen_view, error);
+    if (service->screen == NULL)
+        return false;
+    open_screen_cache (self, service);
+    return true;
+}
+
 static bool
 open_listener_service (Process *self, int fd, size_t index, GError **error)
 {
@@ -238,13 +288,20 @@ open_listener_service (Process *self, int fd, size_t index, GError **error)
     if (find_service (self, index) != NULL)
         return true;
     const HkService *line = hk_settings_service (self->settings, index);
-    Service *service =
-        open_service (self, hk_settings_view (self->settings, index), index, true, error);
+    bool is_screen = strcmp (line->command, "postscreen") == 0;
+    size_t of = index;
+    Service *service = NULL;
+    if (!is_screen || find_pass_line (self->settings, &of, error))
+        service =
+            open_service (self, hk_settings_view (self->settings, of), index, true, error);
+    if (service != NULL && is_screen && !open_screen (self, service, index, error))
+        g_clear_pointer (&service, service_free);
     if (service == NULL) {
         g_prefix_error (error, "%s: line %u: service %s: ", line->file, line->line,
                         line->name);
         return false;
     }
+    service->of = of;
     g_ptr_array_add (self->services, service);
     return true;
 }
@@ -270,13 +327,16 @@ open_dialogues (Process *self, GError **error)
 {
     for (guint i = 0; i < self->services->len; i++) {
         Service *service = g_ptr_array_index (self->services, i);
-        const HkService *line = hk_settings_service (self->settings, service->index);
+        const HkService *line = hk_settings_service (self->settings, service->of);
         const HkDialogueOptions options = {
             .service = line->name,
             .view = service->view,
             .plugins = self->plugins,
             .access = service->access,
             .intake = service->intake,
+            .screen = service->screen,
+            .screen_cache = service->screen_cache,
+            .screen_view = service->screen_view,
             .tls = service->tls,
         };
         service->dialogue = hk_dialogue_new (self->sessions, &options, error);
@@ -308,6 +368,7 @@ open_plugins (Process *self, GError **error)
     self->events = hk_events_new (self->plugins, self->settings, self->loop, error);
     if (self->events == NULL)
         return false;
+    self->rates = hk_rate_keeper_new (self->loop, self->settings, self->events);
     self->resolver = hk_resolver_new_from_settings (self->loop, self->settings, error);
     if (self->resolver == NULL)
         return false;
@@ -481,6 +542,7 @@ open_sessions (Process *self, GError **error)
         .events = self->events,
         .stats = self->stats,
         .resolver = self->resolver,
+        .rates = hk_rate_keeper_rates (self->rates),
         .session_limit = (size_t) hk_settings_int (self->settings, "smtpd_session_limit"),
         .queued = on_queued,
         .flush_site = on_flush_site,
@@ -552,6 +614,7 @@ stop (Process *self)
     hk_router_serve (NULL, self->plugins);
     g_ptr_array_unref (self->services);
     service_free (self->pickup_service);
+    hk_rate_keeper_free (self->rates);
     hk_tls_tickets_free (self->tickets);
     hk_events_free (self->events);
     hk_log_flush ();

@@ -46,6 +46,15 @@ void hk_pickup_free (HkPickup *self);
 /* Take nothing new; IDLE is called, from the loop, when nothing is under way. */
 void hk_pickup_drain (HkPickup *self, void (*idle) (void *data), void *data);
 
+/* ---- rates.c: how often and how many at once ---------------------------------------------
+ */
+
+typedef struct HkRateKeeper HkRateKeeper;
+/* Opens data_directory/smtpd_rates: while the rights are still those of the start. */
+HkRateKeeper *hk_rate_keeper_new (HkLoop *loop, HkSettings *settings, HkEvents *events);
+void hk_rate_keeper_free (HkRateKeeper *self); /* the last one logs */
+HkRates *hk_rate_keeper_rates (HkRateKeeper *self); /* borrowed; never NULL */
+
 /* ---- reopen.c: files that only master may open ------------------------------------------
  */
 

@@ -59,7 +59,8 @@ check_content (HkSpan input, size_t step, bool is_stuffed)
 
 static HkLoop *loop;
 static HkSessions *sessions;
-static HkDialogue *dialogues[2];
+enum { N_DIALOGUES = 3 };
+static HkDialogue *dialogues[N_DIALOGUES];
 
 static void
 prepare (void)
@@ -69,17 +70,24 @@ prepare (void)
         "smtpd_error_sleep_time = 0\nmyhostname = mx.example\nline_length_limit = 600\n"
         "smtpd_forbid_unauth_pipelining = no\nmessage_size_limit = 500\n"
         "smtpd_forbid_bare_newline = reject\nsmtpd_hard_error_limit = 30000\n"
-        "strict_rfc821_envelopes = yes\nstrict_smtputf8 = yes\n"};
+        "strict_rfc821_envelopes = yes\nstrict_smtputf8 = yes\n",
+        "smtpd_error_sleep_time = 0\nmyhostname = mx.example\n"
+        "smtpd_upstream_proxy_protocol = haproxy\n"
+        "smtpd_rate_limits = { client messages 3/1h hold } { sender 2/1h }\n"};
     hk_conf_register (hk_base_params);
     hk_conf_register (hk_session_params);
+    hk_conf_register (hk_guard_params);
     hk_conf_register (hk_auth_params);
     loop = hk_loop_new (NULL);
     hk_fakes_init (loop);
     hk_fakes.keeps_content = false;
     const HkSessionsOptions options = {
-        .loop = loop, .session_limit = 10, .events = (HkEvents *) (void *) &hk_fakes};
+        .loop = loop,
+        .session_limit = 10,
+        .rates = hk_rates_open (NULL, 64, hk_loop_clock (loop), NULL),
+        .events = (HkEvents *) (void *) &hk_fakes};
     sessions = hk_sessions_new (&options);
-    for (unsigned i = 0; i < 2; i++) {
+    for (unsigned i = 0; i < N_DIALOGUES; i++) {
         const HkDialogueOptions d = {.service = "smtp",
                                      .view = hk_settings_from_text (configs[i], "", NULL)};
         dialogues[i] = hk_dialogue_new (sessions, &d, NULL);
@@ -163,6 +171,6 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
     }
     hk_fakes.result = (data[0] & 8) ? 451 : 250;
     /* long inputs in small pieces would only cost time */
-    run_session (dialogues[(data[0] >> 1) & 1], input, MAX (step, input.size / 64));
+    run_session (dialogues[(data[0] >> 1) % N_DIALOGUES], input, MAX (step, input.size / 64));
     return 0;
 }

@@ -49,6 +49,19 @@ put_optional (GString *out, const char *before, HkSpan s, const char *after)
 
 /* name[address] */
 static void
+put_u64 (GString *out, const char *before, int64_t n)
+{
+    char digits[24];
+    size_t at = sizeof digits;
+    uint64_t v = n < 0 ? 0 : (uint64_t) n;
+    do
+        digits[--at] = (char) ('0' + v % 10);
+    while ((v /= 10) > 0);
+    g_string_append (out, before);
+    g_string_append_len (out, digits + at, (gssize) (sizeof digits - at));
+}
+
+static void
 put_client (LogText *self, HkCall *call)
 {
     HkSpan name = prop (self, call, HK_PROP_CLIENT_NAME);
@@ -61,6 +74,9 @@ put_client (LogText *self, HkCall *call)
         g_string_append (self->line, "unknown");
     put (self->line, "", address);
     g_string_append_c (self->line, ']');
+    int64_t port = number (self, call, HK_PROP_CLIENT_PORT);
+    if (port > 0) /* smtpd_client_port_logging */
+        put_u64 (self->line, ":", port);
 }
 
 static void
@@ -71,19 +87,6 @@ put_id (LogText *self, HkCall *call)
         g_string_append (self->line, "NOQUEUE");
     put (self->line, "", id);
     g_string_append (self->line, ": ");
-}
-
-static void
-put_u64 (GString *out, const char *before, int64_t n)
-{
-    char digits[24];
-    size_t at = sizeof digits;
-    uint64_t v = n < 0 ? 0 : (uint64_t) n;
-    do
-        digits[--at] = (char) ('0' + v % 10);
-    while ((v /= 10) > 0);
-    g_string_append (out, before);
-    g_string_append_len (out, digits + at, (gssize) (sizeof digits - at));
 }
 
 /* Seconds with two digits that matter: "0.03", "1.2", "35", as Postfix shows delays. */
@@ -123,6 +126,9 @@ render_client (LogText *self, HkCall *call)
     put_optional (self->line, ", sasl_method=", prop (self, call, HK_PROP_SASL_METHOD), "");
     put_optional (self->line, ", sasl_username=", prop (self, call, HK_PROP_SASL_USERNAME), "");
     put_optional (self->line, ", sasl_sender=", prop (self, call, HK_PROP_SASL_SENDER), "");
+    /* what XFORWARD said */
+    put_optional (self->line, ", orig_queue_id=", prop (self, call, HK_PROP_OTHER_ID), "");
+    put_optional (self->line, ", orig_client=", prop (self, call, HK_PROP_TEXT), "");
 }
 
 static void
