@@ -224,7 +224,7 @@ def syntax():
         "level 9999": "compatibility_level = 9999\n",
         "vendor's and removed names": "program_directory = /usr/libexec\nenable_server_options = yes\n"
                                       "virtual_mailbox_limit_maps = static:1\nsmtp_skip_4xx_greeting = yes\n"
-                                      "smtpd_client_ipv6_prefix_length = 84\n",
+                                      "smtp_tls_enable_rpk = no\n",
         "many references": "".join(f"v{i} = $v{i + 1}\n" for i in range(30)) + "v30 = x\nrelay_domains = $v0\n",
         "missing brace": "relay_domains = ${mydomain\n",
         "lone dollar": "relay_domains = a$ b\n",
