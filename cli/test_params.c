@@ -29,6 +29,9 @@ static const struct {
     {"smtpd_forbid_bare_newline", "no form of smuggling works by default"},
     {"smtpd_forbid_unauth_pipelining", "no form of smuggling works by default"},
     {"smtpd_per_request_deadline", "every deadline is total"},
+    {"smtpd_tls_protocols", "TLSv1.0 and TLSv1.1 are no longer safe (RFC 8996)"},
+    {"smtpd_tls_mandatory_protocols", "TLSv1.0 and TLSv1.1 are no longer safe (RFC 8996)"},
+    {"tls_preempt_cipherlist", "the server knows which ciphers are weak"},
     {"smtputf8_enable", "addresses of RFC 6531 at every compatibility level"},
 };
 

@@ -41,7 +41,7 @@ static const struct {
     {"lookup_minor",
      "HK_PLUGIN (lookup_minor, .version = \"1\", .licence = \"x\","
      " .summary = \"s\", .classes = HK_CLASSES (&t.base), .abi_minor = 99)",
-     0755, "expected ABI minor at most 1, found 99"},
+     0755, "expected ABI minor at most " G_STRINGIFY (HK_ABI_MINOR) ", found 99"},
     {"lookup_nosymbol",
      "const HkPlugin *unused (void); const void *x (void) { return &t; }", 0755,
      "expected the symbol lookup_nosymbol_LTX_hikyaku_plugin_0"},

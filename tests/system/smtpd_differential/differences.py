@@ -7,11 +7,8 @@ import re
 NOT_YET = set("""
     reject_unverified_sender reject_unverified_recipient reject_sender_login_mismatch
     reject_unauthenticated_sender_login_mismatch reject_known_sender_login_mismatch check_helo_ns_access
-    reject_rbl reject_rbl_client permit_dnswl_client permit_rhswl_client reject_rhsbl_client
-    reject_rhsbl_reverse_client reject_rhsbl_helo reject_rhsbl_sender reject_rhsbl_recipient
-    check_policy_service XCLIENT XFORWARD XVERP cleanup_service_name VRFY
-    """.split()) | {"rate limits"}
-
+    XVERP cleanup_service_name VRFY
+    """.split())
 
 
 class Known:
