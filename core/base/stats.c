@@ -54,14 +54,18 @@ hk_stats_open (const char *dir, const char *role, GError **error)
     g_autofree char *path = g_build_filename (dir, name, NULL);
     int fd = open (path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
     void *map = MAP_FAILED;
-    if (fd >= 0 && ftruncate (fd, SIZE) == 0)
+    /* A page that found no place on a full disk later would be the process's end. */
+    int e = fd >= 0 ? posix_fallocate (fd, 0, SIZE) : errno;
+    if (e == 0)
         map = mmap (NULL, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     if (map == MAP_FAILED) {
-        int e = errno;
+        e = e != 0 ? e : errno;
         g_set_error (error, G_IO_ERROR, (int) g_io_error_from_errno (e), "%s: %s", path,
                      g_strerror (e));
-        if (fd >= 0)
+        if (fd >= 0) {
             close (fd);
+            g_unlink (path);
+        }
         return NULL;
     }
     close (fd);

@@ -132,6 +132,17 @@ take_place (HkRates *self, bool *out_alone)
     return has_place;
 }
 
+/* All of it now: a page that found no place on a full disk later would be the process's end. */
+static bool
+make_room (HkRates *self)
+{
+    if (ftruncate (self->fd, 0) < 0)
+        return false;
+    int e = posix_fallocate (self->fd, 0, (off_t) map_size (self->n_entries));
+    errno = e;
+    return e == 0;
+}
+
 static bool
 join (HkRates *self, const char *path, GError **error)
 {
@@ -147,8 +158,7 @@ join (HkRates *self, const char *path, GError **error)
         return true;
     }
     if (is_alone) { /* what a former run left has no meaning any more */
-        if (ftruncate (self->fd, 0) < 0 ||
-            ftruncate (self->fd, (off_t) map_size (self->n_entries)) < 0 || !map (self))
+        if (!make_room (self) || !map (self))
             return fail (error, path, g_strerror (errno));
         init_header (self);
         return true;

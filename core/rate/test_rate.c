@@ -5,6 +5,7 @@
 
 #include <glib/gstdio.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -54,6 +55,19 @@ test_counts (void)
     g_assert_cmpuint (hk_rates_peek (rates, a, HK_RATE_MESSAGE, minute), ==, 0);
     g_assert_cmpuint (hk_rates_count (rates, a, HK_RATE_MESSAGE, minute), ==, 1);
     g_assert_cmpuint (hk_rates_peek (rates, a, HK_RATE_AUTH, minute), ==, 0);
+}
+
+/* A full disk is met when the table is made, not at a page that is touched later. */
+static void
+test_room (void)
+{
+    char *path = temporary_path ();
+    HkRates *rates = open_rates (path, 65536);
+    struct stat st;
+    g_assert_cmpint (stat (path, &st), ==, 0);
+    g_assert_cmpint (st.st_blocks * 512, >=, st.st_size);
+    hk_rates_free (rates);
+    remove_path (path);
 }
 
 /* A window that slides has no moment at which twice the limit passes. */
@@ -220,6 +234,7 @@ main (int argc, char **argv)
     g_test_init (&argc, &argv, NULL);
     hk_test_clock_init (&test_clock, INT64_C (1700000000) * HK_SECOND);
     g_test_add_func ("/rate/counts", test_counts);
+    g_test_add_func ("/rate/room", test_room);
     g_test_add_func ("/rate/sliding", test_sliding);
     g_test_add_func ("/rate/holds", test_holds);
     g_test_add_func ("/rate/death", test_death);
