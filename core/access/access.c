@@ -199,7 +199,7 @@ hk_access_new (HkPlugins *plugins, HkSettings *view, HkRouter *router, HkComplai
     self->plugins = plugins;
     self->settings = hk_settings_ref (view);
     self->router = hk_router_ref (router);
-    self->classes = g_hash_table_new_full (g_str_hash, g_str_equal, NULL,
+    self->classes = g_hash_table_new_full (g_str_hash, g_str_equal, g_free,
                                            (GDestroyNotify) hk_plan_free);
     self->values = g_hash_table_new_full (g_str_hash, g_str_equal, NULL,
                                           (GDestroyNotify) hk_plan_free);

@@ -43,6 +43,7 @@ typedef struct {
     HkInstance *instance;
     const HkRestrictionClass *class;
     HkPlan *plan; /* HK_STEP_CLASS; borrowed */
+    bool is_of_list; /* a table without a word: what it is asked about is its list's */
     char *problem;
 } HkStep;
 
@@ -53,6 +54,8 @@ struct HkPlan {
     bool is_open;  /* being compiled */
     bool is_ended; /* by permit, reject or defer */
     bool may_wait; /* a step has the asynchronous form, or is sleep */
+    bool is_of_list; /* a step is: this plan is for LIST alone */
+    int list;
 };
 
 enum {

@@ -75,15 +75,23 @@ open_step (HkAccess *self, HkStep *step, const char *name, HkSpan argument)
 
 static void compile_words (HkAccess *self, HkPlan *plan, HkSpan text, int list);
 
+/* One for all lists, or, when a table stands in it without a word, one for each list. */
 HkPlan *
 hk_access_class_plan (HkAccess *self, const char *name, int list)
 {
-    HkPlan *plan = g_hash_table_lookup (self->classes, name);
+    g_autofree char *key = g_strdup (name);
+    HkPlan *plan = g_hash_table_lookup (self->classes, key);
+    if (plan != NULL && plan->is_of_list && plan->list != list) {
+        g_free (key);
+        key = g_strdup_printf ("%s %d", name, list);
+        plan = g_hash_table_lookup (self->classes, key);
+    }
     if (plan != NULL)
         return plan;
     /* In the table first: a class that names itself must find itself open. */
     plan = plan_new (name);
-    g_hash_table_insert (self->classes, plan->name, plan);
+    plan->list = list;
+    g_hash_table_insert (self->classes, g_steal_pointer (&key), plan);
     plan->is_open = true;
     compile_words (self, plan, hk_span_text (hk_settings_get (self->settings, name)), list);
     plan->is_open = false;
@@ -158,6 +166,7 @@ compile_restriction (HkAccess *self, HkStep *step, HkSpan *rest, int list)
         return;
     }
     if (strchr (step->word, ':') != NULL) {
+        step->is_of_list = true;
         open_step (self, step, implied, hk_span_text (step->word));
         return;
     }
@@ -198,6 +207,7 @@ add_step (HkPlan *plan, HkStep *step)
     /* What stands behind the end of the list guards nothing. */
     bool can_decide = !step->is_warning && !plan->is_ended;
     plan->may_wait |= hk_step_waits (step);
+    plan->is_of_list |= step->is_of_list;
     if (step->instance != NULL) {
         plan->may_block |= hk_instance_may_block (step->instance);
         plan->guards_relay |= can_decide && hk_access_guards_relay (step->class->base.name);
@@ -206,6 +216,7 @@ add_step (HkPlan *plan, HkStep *step)
     if (step->kind == HK_STEP_CLASS) {
         plan->may_block |= step->plan->may_block;
         plan->may_wait |= step->plan->may_wait;
+        plan->is_of_list |= step->plan->is_of_list;
         plan->guards_relay |= can_decide && step->plan->guards_relay;
     }
     if (step->kind == HK_STEP_DEFER_IF_PERMIT)

@@ -49,6 +49,11 @@ test_lists (void)
                "smtpd_sender_restrictions = strict\n",
          NULL, NO, 554, "5.7.1",
          "<joe@sender.test>: Sender address rejected: Access denied"},
+        /* a table without a word: what it is asked about is the list's that the class stands in */
+        {RELAY "smtpd_restriction_classes = listed\nlisted = rows:joe@sender.test=REJECT\n"
+               "smtpd_helo_restrictions = listed\nsmtpd_sender_restrictions = listed\n",
+         NULL, NO, 554, "5.7.1",
+         "<joe@sender.test>: Sender address rejected: Access denied"},
         {RELAY "smtpd_restriction_classes = a, b\na = b\nb = a\n"
                "smtpd_sender_restrictions = a\n",
          NULL, NO, 451, "4.3.5", "Server configuration error"},

@@ -58,8 +58,6 @@ KNOWN = [
     Known("Postfix keeps defer_if_permit of a MAIL that RSET has ended", "table in sender list", "code", "^450 4", "^252 2.0.0"),
     Known("Postfix keeps defer_if_permit of a HELO that it has refused for good", "helo table in helo list, delay=no: class_",
           "code", "^450 4.7.0 .*defer_if_permit", "^250 2.1.5"),
-    Known("a table alone in a restriction class is asked about the recipient, in whatever list the class stands; "
-          "write check_client_access and its like", ": texthash:", "code", "^(250|354|451|554)", ""),
     Known("an address without a domain is looked up as it is; Postfix adds $myorigin first",
           "check_(sender|recipient)_access .*: user$", "code", "our name", "^250"),
     Known("a HELO name that is no name at all is for reject_invalid_helo_hostname; only names are asked about",
