@@ -317,7 +317,8 @@ hk_children_reap (GPtrArray *children, pid_t pid, int status)
     say_how (self, status);
     int64_t lived = hk_steady_us (hk_loop_clock (self->master->loop)) - self->started_us;
     bool is_clean = WIFEXITED (status) && WEXITSTATUS (status) == 0;
-    bool had_served = self->is_up;
+    /* SIGKILL comes from outside and says nothing about whether it can start. */
+    bool had_served = self->is_up || (WIFSIGNALED (status) && WTERMSIG (status) == SIGKILL);
     self->pid = 0;
     self->is_up = false;
     hk_channel_close (self->channel);
