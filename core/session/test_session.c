@@ -535,6 +535,7 @@ test_wait (void)
         f.fd = connect_client (&f);
         turn (&f);
         g_autofree char *greeting = hear (f.fd);
+        g_assert_true (g_str_has_prefix (greeting, "220 "));
         expect (&f, "EHLO d\r\n", "250");
         expect (&f, MAIL RCPT, "250 250");
         close (f.fd);

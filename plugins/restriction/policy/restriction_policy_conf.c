@@ -201,7 +201,7 @@ restriction_policy_options_read (PolicyOptions *self, const HkHost *host,
     g_autofree char *argument = g_strndup ((const char *) span.data, span.size);
     const char *at = argument;
     bool is_braced = false;
-    *self = (PolicyOptions){NULL};
+    *self = (PolicyOptions){0};
     read_parameters (self, host, conf);
     g_autofree char *whole = next_item (&at, &is_braced);
     if (whole == NULL)

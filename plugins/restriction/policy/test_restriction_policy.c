@@ -109,8 +109,8 @@ test_malformed (void)
         "inet:localhost:9998",
         "inet::9998",
         "local:private/x",
-        "{ unix:/x, timeout=1m, max_idle=1h, max_ttl=1d, retry_delay=2, try_limit=3, "
-        "request_limit=1 policy_context=here, { default_action = 450 4.7.1 Come, again } }",
+        ("{ unix:/x, timeout=1m, max_idle=1h, max_ttl=1d, retry_delay=2, try_limit=3, "
+         "request_limit=1 policy_context=here, { default_action = 450 4.7.1 Come, again } }"),
     };
     HkHarness *h = new_harness ();
     for (size_t i = 0; i < G_N_ELEMENTS (bad); i++) {
