@@ -58,11 +58,11 @@ KNOWN = [
     Known("Postfix keeps defer_if_permit of a MAIL that RSET has ended", "table in sender list", "code", "^450 4", "^252 2.0.0"),
     Known("Postfix keeps defer_if_permit of a HELO that it has refused for good", "helo table in helo list, delay=no: class_",
           "code", "^450 4.7.0 .*defer_if_permit", "^250 2.1.5"),
-    Known("an address without a domain is looked up as it is; Postfix adds $myorigin first",
-          "check_(sender|recipient)_access .*: user$", "code", "our name", "^250"),
-    Known("a HELO name that is no name at all is for reject_invalid_helo_hostname; only names are asked about",
+    Known("to be mended: an address without a domain is looked up as it is; Postfix adds $myorigin first",
+          "(check_(sender|recipient)_access .*|tail=False: texthash:.*): user$", "code", "our name", "^250"),
+    Known("to be mended: a HELO name that is no name at all is for reject_invalid_helo_hostname; only names are asked about",
           "reject_unknown_(helo_)?hostname: (\\[bogus\\]|good.test\\.)", "code", "^(501|450)", "^250"),
-    Known("an address is no name without a domain: for reject_invalid_helo_hostname",
+    Known("to be mended: an address is no name without a domain: for reject_invalid_helo_hostname",
           "reject_non_fqdn_(helo_)?hostname: 1.2.3.4", "code", "^504", "^250"),
 ]
 
