@@ -112,7 +112,8 @@ hk_instance_unref (HkInstance *self)
     }
     if (!is_last)
         return;
-    self->cls->close (self->pointer);
+    if (self->cls->close != NULL)
+        self->cls->close (self->pointer);
     instance_free (self);
 }
 

@@ -106,8 +106,6 @@ missing_slot (const HkClass *cls)
 {
     if (cls->open == NULL)
         return "open";
-    if (cls->close == NULL)
-        return "close";
     const void *c = cls;
     switch (cls->kind) {
     case HK_KIND_LOOKUP:

@@ -357,7 +357,8 @@ hk_harness_close (HkHarness *self, void *instance)
 {
     HkConf *conf = g_hash_table_lookup (self->confs, instance);
     g_assert_nonnull (conf);
-    conf->cls->close (instance);
+    if (conf->cls->close != NULL)
+        conf->cls->close (instance);
     g_hash_table_remove (self->confs, instance);
     free_conf (conf);
 }

@@ -8,7 +8,7 @@
  *
  * Change log of the ABI (newest first; each line is a minor)
  *   0.2  restriction: the asynchronous form (check_start, check_finish, check_cancel) and
- *        prepare; dns_session; HK_PENDING, HK_NESTED; HK_PROP_INSTANCE, HK_PROP_ONLY_RECIPIENT
+ *        prepare; close may be NULL; dns_session; HK_PENDING, HK_NESTED; HK_PROP_INSTANCE, HK_PROP_ONLY_RECIPIENT
  *   0.1  sasl class version 2: mechanisms_start, mechanisms_cancel, server_step_start;
  *        HK_PROP_SASL_OPTIONS, _SERVICE, _REALM, _HOST
  *   0.1  first shape: descriptor, host services, classes lookup, restriction, transport,
@@ -157,7 +157,8 @@ typedef struct HkClass {
      * with a reason.  OUT_INSTANCE is read on HK_OK only. */
     HkAnswer (*open) (const HkHost *host, const HkConf *conf, HkCall *call,
                       void **out_instance);
-    void (*close) (void *instance); /* after the last call; any thread */
+    /* After the last call; any thread.  NULL: there is nothing to release. */
+    void (*close) (void *instance);
 } HkClass;
 
 typedef struct HkPlugin {

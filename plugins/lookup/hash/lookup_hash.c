@@ -8,6 +8,8 @@
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "lookup_hash.h"
 
+enum { MAX_READERS = 32 }; /* of a table: each holds a descriptor once it is used */
+
 int
 lookup_hash_open_file (const char *path, GDBM_FILE *out_db, HkFileState *out_state,
                        const char **out_why)
@@ -36,11 +38,28 @@ lookup_hash_open_file (const char *path, GDBM_FILE *out_db, HkFileState *out_sta
 static void
 table_free (LookupHashTable *self)
 {
-    if (self->db != NULL)
-        gdbm_close (self->db);
-    pthread_mutex_destroy (&self->lock);
+    for (unsigned i = 0; i < self->n_readers; i++) {
+        if (self->readers[i].db != NULL)
+            gdbm_close (self->readers[i].db);
+        pthread_mutex_destroy (&self->readers[i].lock);
+    }
+    pthread_mutex_destroy (&self->say_lock);
+    g_aligned_free (self->readers);
     indexed_clear (&self->at);
     g_free (self);
+}
+
+static LookupHashTable *
+table_new (const HkHost *host, const HkConf *conf, const char *type, const char *suffix)
+{
+    LookupHashTable *self = g_new0 (LookupHashTable, 1);
+    indexed_init (&self->at, host, host->conf_argument (conf), type, suffix);
+    pthread_mutex_init (&self->say_lock, NULL);
+    self->n_readers = MIN (2 * g_get_num_processors (), MAX_READERS);
+    self->readers = g_aligned_alloc0 (self->n_readers, sizeof (LookupHashReader), 64);
+    for (unsigned i = 0; i < self->n_readers; i++)
+        pthread_mutex_init (&self->readers[i].lock, NULL);
+    return self;
 }
 
 static HkAnswer
@@ -48,10 +67,9 @@ open_table (const HkHost *host, const HkConf *conf, HkCall *call, const char *ty
             const char *suffix, LookupHashTable **out)
 {
     const char *why = NULL;
-    LookupHashTable *self = g_new0 (LookupHashTable, 1);
-    indexed_init (&self->at, host, host->conf_argument (conf), type, suffix);
-    pthread_mutex_init (&self->lock, NULL);
-    if (lookup_hash_open_file (self->at.path, &self->db, &self->state, &why) == 0) {
+    LookupHashTable *self = table_new (host, conf, type, suffix);
+    LookupHashReader *first = &self->readers[0];
+    if (lookup_hash_open_file (self->at.path, &first->db, &first->state, &why) == 0) {
         *out = self;
         return HK_OK;
     }
@@ -99,39 +117,60 @@ hash_close (void *instance)
     table_free (instance);
 }
 
-/* Under the lock: another file under the name?  The old one stays in use when the new one
- * cannot be read. */
-static void
-refresh (LookupHashTable *self, int e, const HkFileState *now)
+/* Under READER's lock: another file under the name?  The old one stays in use when the new
+ * one cannot be read.  0, or errno with *OUT_WHY. */
+static int
+refresh (const LookupHashTable *self, LookupHashReader *reader, const char **out_why)
 {
     GDBM_FILE db;
     HkFileState state;
-    const char *why = g_strerror (e);
-    if (e == 0 && hk_file_state_same (now, &self->state)) {
-        self->at.last_error = 0;
-        return;
-    }
+    int e = hk_file_state (self->at.path, &state);
+    *out_why = g_strerror (e);
+    if (e == 0 && reader->db != NULL && hk_file_state_same (&state, &reader->state))
+        return 0;
     if (e == 0)
-        e = lookup_hash_open_file (self->at.path, &db, &state, &why);
-    if (e == 0) {
-        gdbm_close (self->db);
-        self->db = db;
-        self->state = state;
-    }
-    indexed_say (&self->at, e, why, "the table stays as it was before");
+        e = lookup_hash_open_file (self->at.path, &db, &state, out_why);
+    if (e != 0)
+        return e;
+    if (reader->db != NULL)
+        gdbm_close (reader->db);
+    reader->db = db;
+    reader->state = state;
+    return 0;
 }
 
-/* Under the lock: the file is as new as the last tick of the clock. */
+/* Under READER's lock: its file is as new as the last tick of the clock. */
 static void
-keep_fresh (LookupHashTable *self)
+keep_fresh (LookupHashTable *self, LookupHashReader *reader)
 {
     gint64 tick;
-    HkFileState now;
-    if (!indexed_is_due (&self->at.looked, &tick))
+    const char *why;
+    if (!indexed_is_due (&reader->looked, &tick))
         return;
-    int e = hk_file_state (self->at.path, &now);
-    refresh (self, e, &now);
-    indexed_looked (&self->at.looked, tick);
+    int e = refresh (self, reader, &why);
+    pthread_mutex_lock (&self->say_lock);
+    indexed_say (&self->at, e, why, "the table stays as it was before");
+    pthread_mutex_unlock (&self->say_lock);
+    indexed_looked (&reader->looked, tick);
+}
+
+/* This thread's reader, locked: threads that do not share one do not wait for each other.
+ * The first reader stands in for one that cannot be opened. */
+static LookupHashReader *
+take_reader (LookupHashTable *self)
+{
+    static unsigned n_threads;
+    static __thread unsigned mine; /* counted from 1 */
+    if (mine == 0)
+        mine = __atomic_add_fetch (&n_threads, 1, __ATOMIC_RELAXED);
+    LookupHashReader *reader = &self->readers[(mine - 1) % self->n_readers];
+    pthread_mutex_lock (&reader->lock);
+    keep_fresh (self, reader);
+    if (reader->db != NULL)
+        return reader;
+    pthread_mutex_unlock (&reader->lock);
+    pthread_mutex_lock (&self->readers[0].lock);
+    return &self->readers[0];
 }
 
 static HkAnswer
@@ -140,11 +179,10 @@ hash_get (void *instance, HkCall *call, HkSpan key)
     LookupHashTable *self = instance;
     if (key.size > G_MAXINT)
         return HK_ABSENT;
-    pthread_mutex_lock (&self->lock);
-    keep_fresh (self);
-    datum hit = gdbm_fetch (self->db, lookup_hash_datum (key));
+    LookupHashReader *reader = take_reader (self);
+    datum hit = gdbm_fetch (reader->db, lookup_hash_datum (key));
     gdbm_error why = hit.dptr == NULL ? gdbm_errno : GDBM_NO_ERROR;
-    pthread_mutex_unlock (&self->lock);
+    pthread_mutex_unlock (&reader->lock);
     if (hit.dptr == NULL)
         return why == GDBM_ITEM_NOT_FOUND
                    ? HK_ABSENT

@@ -14,12 +14,20 @@
 #define LOOKUP_HASH_SUFFIX_BTREE ".gdbm-btree"
 #define LOOKUP_HASH_SUFFIX_DBM ".gdbm-dbm"
 
+/* A handle keeps what it read last, so it serves one thread at a time. */
 typedef struct {
-    Indexed at;
-    bool is_sorted;       /* a walk goes in the order of the keys */
-    pthread_mutex_t lock; /* guards the rest: a handle is for one thread at a time */
-    GDBM_FILE db;
+    pthread_mutex_t lock; /* guards the rest */
+    GDBM_FILE db;         /* NULL: opened by the first lookup that wants it */
     HkFileState state;
+    gint64 looked; /* tick of this reader's last look at the file */
+} __attribute__ ((aligned (64))) LookupHashReader;
+
+typedef struct {
+    Indexed at; /* last_error: guarded by say_lock */
+    pthread_mutex_t say_lock;
+    bool is_sorted;            /* a walk goes in the order of the keys */
+    unsigned n_readers;        /* one for each processor, and as many again */
+    LookupHashReader *readers; /* the first one is always open */
 } LookupHashTable;
 
 static inline datum
