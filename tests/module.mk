@@ -2,7 +2,7 @@
 include build-aux/tests.mk
 include build-aux/fuzz.mk
 include tests/fuzz/module.mk
-EXTRA_DIST += build-aux/tests.mk build-aux/fuzz.mk tests/fuzz/README.md tests/lib tests/system \
+EXTRA_DIST += build-aux/tests.mk build-aux/fuzz.mk tests/fuzz/README.md tests/fuzz/corpus tests/lib tests/system \
 	tests/dialogue tests/bench tests/conformance tests/install
 # For measuring only: make tests/bench/lookups
 EXTRA_PROGRAMS = tests/bench/lookups

@@ -7,4 +7,4 @@ plugin_restriction_dns_SOURCES = plugins/restriction/dns/restriction_dns.c \
 	plugins/restriction/table.h plugins/restriction/words.h
 plugin_restriction_dns_CFLAGS = -I$(top_srcdir)/plugins/restriction/dns $(UNBOUND_CFLAGS)
 plugin_restriction_dns_LIBS = $(UNBOUND_LIBS)
-plugin_restriction_dns_TESTS = plugins/restriction/dns/test_restriction_dns.c
+plugin_restriction_dns_TESTS = plugins/restriction/dns/test_restriction_dns.c plugins/restriction/test_words.h
