@@ -86,9 +86,14 @@ flush_queue (HkSettings *settings)
               && hk_ipc_receive_blocking (fd, 30000, &type, reply, &error);
     if (fd >= 0)
         close (fd);
-    if (ok && type == HK_FRAME_REPLY)
+    HkUnpack in = hk_unpack (hk_span (reply->data, reply->len));
+    bool is_done = ok && type == HK_FRAME_REPLY && hk_unpack_u64 (&in) == 0;
+    if (is_done && !in.failed)
         return 0;
-    fprintf (stderr, "hikyaku: flush: %s\n", error != NULL ? error->message : "no answer");
+    (void) hk_unpack_u64 (&in);
+    g_autofree char *text = ok && type == HK_FRAME_REPLY ? hk_span_dup (hk_unpack_span (&in)) : NULL;
+    fprintf (stderr, "hikyaku: flush: %s\n",
+             error != NULL ? error->message : text != NULL ? text : "no answer");
     return EX_UNAVAILABLE;
 }
 

@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "conf/conf.h"
+#include "host/authorized.h"
 #include "smtpd/maildrop.h"
 
 #include <errno.h>
@@ -71,6 +72,7 @@ main (int argc, char **argv)
 {
     g_autoptr (GError) error = NULL;
     g_autoptr (GByteArray) bytes = g_byte_array_new ();
+    g_autofree char *refusal = NULL;
     HkSubmission submission;
     const char *dir = HK_CONFIG_DIR;
 
@@ -87,6 +89,11 @@ main (int argc, char **argv)
     g_autoptr (HkSettings) settings = load (dir, &error);
     if (settings == NULL)
         return fail (EX_CONFIG, dir, error->message);
+    if (!hk_user_is_authorized (NULL, settings, "authorized_submit_users", getuid (), false,
+                                "submit mail", &refusal)) {
+        fprintf (stderr, "drop: fatal: %s\n", refusal);
+        return EX_NOPERM;
+    }
     uint64_t limit = (uint64_t) hk_settings_int (settings, "message_size_limit");
     if (!read_submission (bytes,
                           (limit == 0 ? (size_t) 1 << 30 : limit) + HK_MAILDROP_MAX_HEAD))

@@ -112,6 +112,7 @@ hk_queue_ask (int fd, uint16_t type, const GByteArray *payload, HkQueueFrameFn f
     g_autoptr (GByteArray) answer = g_byte_array_new ();
     uint16_t answer_type;
     HkSpan bytes = payload != NULL ? hk_span (payload->data, payload->len) : HK_SPAN_NONE;
+    *out_n = 0;
     if (!hk_ipc_send_blocking (fd, type, bytes, &error)) {
         *out_text = g_strdup (error->message);
         return false;
@@ -127,6 +128,7 @@ hk_queue_ask (int fd, uint16_t type, const GByteArray *payload, HkQueueFrameFn f
         bool ok = hk_unpack_u64 (&in) == 0;
         *out_n = hk_unpack_u64 (&in);
         *out_text = hk_span_dup (hk_unpack_span (&in));
+        *out_n = ok || *out_n <= EX__MAX ? *out_n : 0;
         return ok && !in.failed;
     }
     *out_text = g_strdup (error != NULL ? error->message : "the queue manager hung up");
@@ -310,7 +312,7 @@ list (const char *program, const char *dir, bool json)
     close (fd);
     if (!ok) {
         fprintf (stderr, "%s: fatal: %s\n", program, text);
-        return EX_UNAVAILABLE;
+        return n != 0 ? (int) n : EX_UNAVAILABLE;
     }
     if (!json && listing.n == 0)
         printf ("Mail queue is empty\n");
@@ -340,7 +342,7 @@ flush (const char *program, const char *dir, uint16_t type, const char *argument
     if (ok)
         return EX_OK;
     fprintf (stderr, "%s: fatal: %s\n", program, text);
-    return EX_UNAVAILABLE;
+    return n != 0 ? (int) n : EX_UNAVAILABLE;
 }
 
 static int

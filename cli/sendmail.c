@@ -9,6 +9,7 @@
 
 #include "cli/cli.h"
 #include "conf/conf.h"
+#include "host/authorized.h"
 #include "mail/address.h"
 #include "mail/header.h"
 #include "net/address.h"
@@ -630,6 +631,10 @@ hk_cli_sendmail (int argc, char **argv)
         hk_settings_load (hk_cli_config_dir (o.config), &error);
     if (settings == NULL)
         return fail (EX_CONFIG, "%s", error->message);
+    g_autofree char *refusal = NULL;
+    if (!hk_user_is_authorized (NULL, settings, "authorized_submit_users", getuid (), false,
+                                "submit mail", &refusal))
+        return fail (EX_NOPERM, "%s", refusal);
     if (o.mode == 's')
         return speak_smtp (settings);
     Message m = {g_ptr_array_new_with_free_func (g_free), g_string_new (NULL)};

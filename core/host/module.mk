@@ -1,4 +1,4 @@
-libhkhost_la_SOURCES = core/host/build.c core/host/call.c core/host/events.c core/host/events.h core/host/host.h \
+libhkhost_la_SOURCES = core/host/authorized.c core/host/authorized.h core/host/build.c core/host/call.c core/host/events.c core/host/events.h core/host/host.h \
 	core/host/host_priv.h core/host/instance.c core/host/ltdl.c core/host/maps.c \
 	core/host/maps.h core/host/match.c core/host/registry.c core/host/search.c \
 	core/host/services.c core/host/verify.c

@@ -105,8 +105,9 @@ open_unix (HkSettings *settings, const HkService *service, size_t i, HkListenerU
     g_autofree char *path = g_build_filename (hk_settings_get (settings, "queue_directory"), sub,
                                               service->name, NULL);
     g_autofree char *key = g_strconcat ("unix:", path, NULL);
-    /* A command is for every role; the folder keeps others out. */
-    unsigned mode = service->is_private && use != HK_LISTENER_SPAWN ? 0660 : 0666;
+    /* A command in private/ is for every role, and the folder keeps others out; public/ may be
+     * entered by everybody. */
+    unsigned mode = service->is_private && use == HK_LISTENER_SPAWN ? 0666 : 0660;
     int fd = take_over (old, key);
     if (fd < 0)
         fd = hk_ipc_listen (path, mode, error);

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #define MAX_SERVERS 1000
+#define MAX_GUESTS 100
 
 void
 hk_server_close (Server *self)
@@ -116,26 +117,41 @@ on_closed (HkChannel *channel, void *data)
 
 static const HkChannelFns server_fns = {on_frame, on_closed};
 
+/* Changing other people's mail is for root and for our own user (postsuper(1)). */
+static void
+learn_peer (Server *self, int fd)
+{
+    struct ucred peer;
+    socklen_t size = sizeof peer;
+    self->uid = (uid_t) -1;
+    if (getsockopt (fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0)
+        self->uid = peer.uid;
+    self->is_privileged = self->uid == 0 || self->uid == geteuid ();
+}
+
 Server *
-hk_server_new (Qmgr *q, int fd, bool is_public, bool is_privileged)
+hk_server_new (Qmgr *q, int fd, bool is_public)
 {
     Server *self = g_new0 (Server, 1);
     self->q = q;
     self->is_public = is_public;
-    self->is_privileged = is_privileged;
+    learn_peer (self, fd);
     self->channel = hk_channel_new (q->loop, fd, &server_fns, self);
     g_ptr_array_add (q->servers, self);
     return self;
 }
 
-/* Changing other people's mail is for root and for our own user (postsuper(1)). */
+/* Every local user may connect to the public socket; all together leave room for the system's
+ * own. */
 static bool
-may_change (int fd)
+has_room_for_guest (const Qmgr *q)
 {
-    struct ucred peer;
-    socklen_t size = sizeof peer;
-    return getsockopt (fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 &&
-           (peer.uid == 0 || peer.uid == geteuid ());
+    guint n = 0;
+    for (guint i = 0; i < q->servers->len; i++) {
+        const Server *server = g_ptr_array_index (q->servers, i);
+        n += server->is_public && !server->is_privileged;
+    }
+    return n < MAX_GUESTS;
 }
 
 static void
@@ -151,7 +167,11 @@ on_connection (HkFdWatch *watch, unsigned events)
             close (fd);
             continue;
         }
-        hk_server_new (q, fd, watch == &q->public_listener, may_change (fd));
+        if (watch == &q->public_listener && !has_room_for_guest (q)) {
+            close (fd);
+            continue;
+        }
+        hk_server_new (q, fd, watch == &q->public_listener);
     }
 }
 
@@ -170,7 +190,7 @@ listen_at (Qmgr *q, HkFdWatch *watch, const char *sub, unsigned mode, GError **e
     return true;
 }
 
-/* Who may reach the sockets is decided by the directories they are in. */
+/* private/ lets in whom it names; public/ everybody: tools.c asks who it is. */
 bool
 hk_qmgr_listen (Qmgr *q, GError **error)
 {

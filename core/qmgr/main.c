@@ -143,7 +143,8 @@ serve_tool (Main *self, GError **error)
     self->qmgr->is_draining = true;
     if (!hk_qmgr_open_queue (self->qmgr, error))
         return false;
-    Server *tool = hk_server_new (self->qmgr, HK_CONTROL_FD, true, true);
+    Server *tool = hk_server_new (self->qmgr, HK_CONTROL_FD, true);
+    tool->is_privileged = true;
     tool->closed = on_drained;
     tool->closed_data = self;
     hk_loop_run (self->loop);

@@ -259,7 +259,8 @@ void hk_qmgr_submit (Qmgr *q, HkQueueId id, HkEnvelope *envelope, HkSpan content
 struct Server {
     Qmgr *q;
     HkChannel *channel;
-    bool is_public, is_privileged;
+    bool is_public, is_privileged; /* root or our own user */
+    uid_t uid;                     /* of the peer */
     bool has_lane;
     uint32_t lane;
     struct Listing *listing;
@@ -268,13 +269,14 @@ struct Server {
     void *closed_data;
 };
 /* Takes FD. */
-Server *hk_server_new (Qmgr *q, int fd, bool is_public, bool is_privileged);
+Server *hk_server_new (Qmgr *q, int fd, bool is_public);
 bool hk_qmgr_listen (Qmgr *q, GError **error);
 void hk_qmgr_unlisten (Qmgr *q);
 void hk_server_close (Server *self);
 void hk_announce_frame (Server *self, uint16_t type, HkSpan payload);
 void hk_announce_pressure (Server *self, bool is_high);
 void hk_tools_frame (Server *self, uint16_t type, HkSpan payload);
+/* N: how many; when not OK, the exit status that fits, or 0. */
 void hk_tools_reply (Server *self, bool ok, uint64_t n, const char *text);
 void hk_list_begin (Server *self, HkSpan site); /* site empty: list; else flush that site */
 /* Flush SITE, after those that are asked for already; says nothing to the peer. */

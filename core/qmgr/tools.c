@@ -1,7 +1,10 @@
 /* tools.c: requests of postqueue, postsuper, postcat. */
 #include "config.h"
 
+#include "host/authorized.h"
 #include "qmgr/qmgr_priv.h"
+
+#include <sysexits.h>
 
 void
 hk_tools_reply (Server *self, bool ok, uint64_t n, const char *text)
@@ -184,10 +187,31 @@ flush_site (Server *self, HkUnpack *in)
     hk_list_begin (self, site);
 }
 
+/* May this user ask that?  What only root may is looked at elsewhere. */
+static bool
+is_authorized (Server *self, uint16_t type, char **out_text)
+{
+    Qmgr *q = self->q;
+    if (self->is_privileged)
+        return true;
+    if (type == HK_FRAME_LIST)
+        return hk_user_is_authorized (q->plugins, q->settings, "authorized_mailq_users",
+                                      self->uid, true, "view the mail queue", out_text);
+    if (type == HK_FRAME_FLUSH || type == HK_FRAME_FLUSH_SITE)
+        return hk_user_is_authorized (q->plugins, q->settings, "authorized_flush_users",
+                                      self->uid, true, "flush the mail queue", out_text);
+    return true;
+}
+
 void
 hk_tools_frame (Server *self, uint16_t type, HkSpan payload)
 {
+    g_autofree char *text = NULL;
     HkUnpack in = hk_unpack (payload);
+    if (!is_authorized (self, type, &text)) {
+        hk_tools_reply (self, false, EX_NOPERM, text);
+        return;
+    }
     switch (type) {
     case HK_FRAME_LIST:
         hk_list_begin (self, HK_SPAN_NONE);

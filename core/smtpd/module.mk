@@ -8,7 +8,7 @@ smtpd_SOURCES = core/smtpd/main.c $(smtpd_parts)
 smtpd_LDADD = libhkrole.la $(HK_FLOOR6_LIBS)
 drop_SOURCES = cli/drop.c core/smtpd/maildrop.c core/smtpd/maildrop.h
 drop_CPPFLAGS = $(AM_CPPFLAGS)
-drop_LDADD = libhkconf.la libhkmail.la $(HK_BASE_LIBS)
+drop_LDADD = $(HK_FLOOR3_LIBS)
 check_PROGRAMS += core/smtpd/test_maildrop
 core_smtpd_test_maildrop_SOURCES = core/smtpd/test_maildrop.c core/smtpd/maildrop.c \
 	core/smtpd/maildrop.h

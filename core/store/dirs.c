@@ -18,7 +18,8 @@ typedef struct {
 } Directory;
 
 /* lane/N: written by smtpd (lane 0 by qmgr), recycled by qmgr through the group.  free/ is
- * shared by both.  maildrop/ is written by the setgid helper. */
+ * shared by both.  maildrop/ is written by the setgid helper.  public/ may be entered by
+ * everybody, for mailq: the queue manager asks who is there, other sockets have their modes. */
 static const Directory directories[] = {
     {"lane", 02770, OWNER_SMTPD, OWNER_QMGR},
     {"lane/0", 02770, OWNER_QMGR, OWNER_SMTPD},
@@ -32,7 +33,7 @@ static const Directory directories[] = {
     {"corrupt", 0700, OWNER_QMGR, OWNER_QMGR},
     {"maildrop", 01730, OWNER_SMTPD, OWNER_ROOT},
     {"private", 0770, OWNER_QMGR, OWNER_SMTPD},
-    {"public", 02710, OWNER_QMGR, OWNER_ROOT},
+    {"public", 02711, OWNER_QMGR, OWNER_ROOT},
     {"pid", 0755, OWNER_QMGR, OWNER_QMGR},
 };
 
