@@ -34,9 +34,10 @@ refusal (HkPlugins *plugins, HkSettings *settings, const char *parameter, const 
     if (list == NULL)
         return g_strdup_printf ("cannot be looked up: %s", error->message);
     if (is_loop && hk_match_list_may_block (list))
-        return g_strdup_printf ("cannot be looked up: %s: this table may wait, and the queue "
-                                "manager must not",
-                                parameter);
+        return g_strdup_printf (
+            "cannot be looked up: %s: this table may wait, and the queue "
+            "manager must not",
+            parameter);
     switch (hk_match_list_find (list, hk_span_text (name), HK_SPAN_NONE, &reason)) {
     case HK_FOUND:
         return NULL;

@@ -7,10 +7,10 @@
 
 #include <sys/types.h>
 
-/* Does PARAMETER list the user UID?  A user without a name is called "unknown".  PLUGINS may
- * be NULL: then tables are loaded when the list names one.  True; or false with OUT_TEXT, for
- * the user: why not, after "User NAME(UID) ".  A list that cannot be read, or a table that
- * does not answer, admits nobody.
+/* Does PARAMETER list the user UID?  A user without a name is called "unknown".  PLUGINS
+ * may be NULL: then tables are loaded when the list names one.  True; or false with
+ * OUT_TEXT, for the user: why not, after "User NAME(UID) ".  A list that cannot be read, or
+ * a table that does not answer, admits nobody.
  *
  * Blocks: on the password database, and on tables that do unless IS_LOOP (then those admit
  * nobody). */
