@@ -127,7 +127,8 @@ typedef struct HkAccessRun {
     unsigned depth;       /* lists inside lists */
     HkPostponed if_permit, if_reject;
     HkReplySubject outer; /* of the table whose value is being run; class NULL: none */
-    GString *client, *reply_subject, *reason; /* lent to plugins */
+    GString *client, *reply_subject, *reason, *standard_sender,
+        *standard_recipient; /* lent to plugins */
     HkAccessTask *task; /* NULL: this run cannot wait */
     bool must_wait;     /* ... and has met a step that has to */
     const HkPlan *nested; /* runs when the plugin has returned HK_NESTED */

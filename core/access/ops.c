@@ -34,6 +34,17 @@ give_reply_subject (HkAccessRun *run, HkSpan *out)
     return HK_FOUND;
 }
 
+/* In standard form, as the tables of access(5) know it. */
+static HkAnswer
+give_standard (HkAccessRun *run, bool is_known, HkSpan address, GString **kept, HkSpan *out)
+{
+    if (*kept == NULL)
+        *kept = g_string_sized_new (128);
+    if (is_known && hk_router_standard_form (run->access->router, address, *kept))
+        address = hk_span_string (*kept);
+    return give_if (is_known, address, out);
+}
+
 HkAnswer
 hk_access_prop (HkAccessRun *run, uint32_t id, HkSpan *out)
 {
@@ -59,6 +70,11 @@ hk_access_prop (HkAccessRun *run, uint32_t id, HkSpan *out)
         return give_if (s->has_sender, s->sender, out);
     case HK_PROP_RECIPIENT:
         return give_if (s->has_recipient, s->recipient, out);
+    case HK_PROP_SENDER_STANDARD:
+        return give_standard (run, s->has_sender, s->sender, &run->standard_sender, out);
+    case HK_PROP_RECIPIENT_STANDARD:
+        return give_standard (run, s->has_recipient, s->recipient,
+                              &run->standard_recipient, out);
     case HK_PROP_QUEUE_ID:
         return give (s->queue_id, out);
     case HK_PROP_SASL_METHOD:

@@ -413,7 +413,8 @@ void
 hk_access_run_clear (HkAccessRun *run)
 {
     GString *const lent[] = {run->if_permit.text, run->if_reject.text, run->client,
-                             run->reply_subject, run->reason};
+                             run->reply_subject, run->reason, run->standard_sender,
+                             run->standard_recipient};
     for (size_t i = 0; i < G_N_ELEMENTS (lent); i++)
         if (lent[i] != NULL)
             g_string_free (lent[i], TRUE);

@@ -139,6 +139,26 @@ hk_router_place (HkRouter *self, HkSpan address, HkPlace *out, char **out_reason
     return find_place (self, out, out_reason);
 }
 
+bool
+hk_router_standard_form (HkRouter *self, HkSpan address, GString *out)
+{
+    HkPlace place;
+    char *reason = NULL;
+    HkSpan local = hk_span_sub (address, 0, hk_span_rfind (address, '@'));
+    if (hk_router_is_standard (self, address) && !has_route (local))
+        return false;
+    hk_router_rewrite (self, address, out);
+    if (self->lists_may_block)
+        return true;
+    if (hk_router_place (self, address, &place, &reason) == HK_OK) {
+        g_string_truncate (out, 0);
+        hk_string_append (out, place.address);
+    }
+    hk_place_clear (&place);
+    g_free (reason);
+    return true;
+}
+
 void
 hk_place_clear (HkPlace *self)
 {

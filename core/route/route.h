@@ -22,6 +22,10 @@ bool hk_router_domains_may_block (const HkRouter *self);
 /* Standard form: append_at_myorigin, append_dot_mydomain, swap_bangpath,
  * allow_percent_hack, trailing dot removed; the null sender stays empty. */
 void hk_router_rewrite (HkRouter *self, HkSpan address, GString *out);
+/* ... and where that is one of our own domains without the way that a local part tells:
+ * "user%there@here" is "user@there".  Never blocks: that part is left out where a table of
+ * domains might.  False: ADDRESS is so already, and OUT is not touched. */
+bool hk_router_standard_form (HkRouter *self, HkSpan address, GString *out);
 
 /* HK_DEST_* of the domain of ADDRESS. HK_OK or HK_LATER. */
 HkAnswer hk_router_class (HkRouter *self, HkSpan address, int *out_class,

@@ -366,6 +366,39 @@ test_default_with_nexthop (void)
  * ------------------------------------------------------------------------------------------
  */
 
+/* As tables of access(5) know an address. */
+static void
+test_standard_form (void)
+{
+    static const char *const cases[][2] = {
+        {"joe", "joe@ours.test"},
+        {"joe@ours.test", NULL}, /* it is so already */
+        {"joe@away.test", NULL},
+        {"", NULL},
+        {"joe@away.test.", "joe@away.test"},
+        {"joe%away.test@ours.test", "joe@away.test"},
+        {"joe%away.test", "joe@away.test"},
+        {"away.test!joe@ours.test", "joe@away.test"},
+        {"joe%there.test@away.test", "joe%there.test@away.test"}, /* their way, not ours */
+    };
+    Fixture f = setup ("");
+    for (size_t i = 0; i < G_N_ELEMENTS (cases); i++) {
+        g_autoptr (GString) out = g_string_new ("untouched");
+        bool differs =
+            hk_router_standard_form (f.router, hk_span_text (cases[i][0]), out);
+        g_assert_cmpint (differs, ==, cases[i][1] != NULL);
+        g_assert_cmpstr (out->str, ==, differs ? cases[i][1] : "untouched");
+    }
+    teardown (&f);
+    /* a list of domains that may be slow is not asked: the rest is done all the same */
+    f = setup ("relay_domains = slow:a=b\n");
+    g_autoptr (GString) out = g_string_new (NULL);
+    g_assert_true (
+        hk_router_standard_form (f.router, HK_SPAN ("joe%away.test@ours.test."), out));
+    g_assert_cmpstr (out->str, ==, "joe%away.test@ours.test");
+    teardown (&f);
+}
+
 static void
 test_own_names (void)
 {
@@ -425,6 +458,7 @@ main (int argc, char **argv)
     g_test_add_func ("/route/by_table", test_routes_by_table);
     g_test_add_func ("/route/by_sender", test_routes_by_sender);
     g_test_add_func ("/route/default_with_nexthop", test_default_with_nexthop);
+    g_test_add_func ("/route/standard_form", test_standard_form);
     g_test_add_func ("/route/own_names", test_own_names);
     g_test_add_func ("/route/broken", test_broken);
     return g_test_run ();

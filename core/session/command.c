@@ -121,13 +121,24 @@ do_helo (HkSession *self, HkSpan name, bool is_esmtp)
 /* ---- VRFY, ETRN
  * -------------------------------------------------------------------------- */
 
-/* What is asked about, without <>. */
+/* Of VRFY `asked` is the address, as RCPT would have it, a line break, and what was said. */
 static HkSpan
-vrfy_address (HkSpan asked)
+vrfy_address (const char *asked)
 {
-    bool is_path =
-        asked.size >= 2 && asked.data[0] == '<' && asked.data[asked.size - 1] == '>';
-    return is_path ? hk_span_sub (asked, 1, asked.size - 2) : asked;
+    return hk_span (asked, strcspn (asked, "\n"));
+}
+
+static bool
+parse_vrfy (const HkSession *self, HkSpan argument, GString *out)
+{
+    g_autoptr (HkArena) arena = hk_arena_new (1024);
+    unsigned flags = self->dialogue->smtputf8 ? HK_PATH_ALLOW_UTF8 : 0;
+    HkSpan address, rest;
+    if (hk_path_parse (argument, flags, arena, &address, &rest) != HK_PATH_OK ||
+        rest.size > 0 || address.size == 0)
+        return false;
+    hk_string_append (out, address);
+    return true;
 }
 
 /* RFC 6531 3.7.4.2: VRFY address [SMTPUTF8]. */
@@ -145,9 +156,9 @@ static void
 vrfy_checked (HkSession *self, HkVerdict *verdict)
 {
     g_autofree char *asked = g_steal_pointer (&self->asked);
-    if (hk_session_verdict (self, HK_STAGE_VRFY, vrfy_address (hk_span_text (asked)),
-                            verdict))
-        hk_session_reply (self, 252, "2.0.0", "%.400s", asked);
+    HkSpan address = vrfy_address (asked);
+    if (hk_session_verdict (self, HK_STAGE_VRFY, address, verdict))
+        hk_session_reply (self, 252, "2.0.0", "%.400s", asked + address.size + 1);
 }
 
 static void
@@ -158,22 +169,21 @@ do_vrfy (HkSession *self, HkSpan argument)
         return;
     }
     argument = without_smtputf8 (self, argument);
-    if (vrfy_address (argument).size == 0) {
+    if (argument.size == 0) {
         hk_session_refuse (self, 501, "5.5.4", "Syntax: VRFY address%s",
                            self->dialogue->smtputf8 ? " [SMTPUTF8]" : "");
         return;
     }
-    if (argument.data[0] != '"' && argument.data[0] != '<' &&
-        hk_span_find (argument, ' ', 0) < argument.size) {
+    g_autoptr (GString) asked = g_string_new (NULL);
+    if (!parse_vrfy (self, argument, asked)) {
         hk_session_refuse (self, 501, "5.1.3", "Bad recipient address syntax");
         return;
     }
-    g_autoptr (GString) shown = g_string_new (NULL);
-    hk_text_append_printable (shown, argument, 400, true);
+    g_string_append_c (asked, '\n');
+    hk_text_append_printable (asked, argument, 400, true);
     g_free (self->asked);
-    self->asked = g_string_free (g_steal_pointer (&shown), FALSE);
-    hk_session_check (self, HK_STAGE_VRFY, vrfy_address (hk_span_text (self->asked)),
-                      vrfy_checked);
+    self->asked = g_string_free (g_steal_pointer (&asked), FALSE);
+    hk_session_check (self, HK_STAGE_VRFY, vrfy_address (self->asked), vrfy_checked);
 }
 
 static void

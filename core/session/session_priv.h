@@ -164,7 +164,7 @@ struct HkSession {
     HkTransaction *tx;
     GString *postponed[3]; /* by stage: HkVerdict.postponed of CONNECT, HELO, MAIL; NULL */
     uint64_t chunk_left;
-    char *asked; /* what VRFY or ETRN asks about */
+    char *asked; /* what VRFY (see command.c) or ETRN asks about */
     HkDnsMemo *dns;                 /* NULL: nothing was asked for this session yet */
     HkCheck *waiting;               /* a check that waits or sleeps; see check.c */
     uint64_t serial;

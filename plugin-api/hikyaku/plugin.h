@@ -8,7 +8,8 @@
  *
  * Change log of the ABI (newest first; each line is a minor)
  *   0.2  restriction: the asynchronous form (check_start, check_finish, check_cancel) and
- *        prepare; close may be NULL; dns_session; HK_PENDING, HK_NESTED; HK_PROP_INSTANCE, HK_PROP_ONLY_RECIPIENT
+ *        prepare; close may be NULL; dns_session; HK_PENDING, HK_NESTED; HK_PROP_INSTANCE,
+ *        HK_PROP_ONLY_RECIPIENT, HK_PROP_SENDER_STANDARD, HK_PROP_RECIPIENT_STANDARD
  *   0.1  sasl class version 2: mechanisms_start, mechanisms_cancel, server_step_start;
  *        HK_PROP_SASL_OPTIONS, _SERVICE, _REALM, _HOST
  *   0.1  first shape: descriptor, host services, classes lookup, restriction, transport,
@@ -263,6 +264,9 @@ enum {
     HK_PROP_SASL_REALM = 82,          /* sasl: smtpd_sasl_local_domain */
     HK_PROP_SASL_HOST = 83,           /* sasl: our host name, or as a client the server's */
     HK_PROP_ETRN_DOMAIN = 95,         /* restriction: what ETRN asks for; absent elsewhere */
+    HK_PROP_SENDER_STANDARD = 96,     /* restriction: the sender as it is looked up in tables:
+                                       * with $myorigin, without a route; since 0.2 */
+    HK_PROP_RECIPIENT_STANDARD = 97,  /* ... the recipient; since 0.2 */
     HK_PROP_INSTANCE = 100,      /* restriction: the same for one message and all its
                                   * recipients, different for the next; since 0.2 */
     HK_PROP_ONLY_RECIPIENT = 101 /* restriction: from DATA on, the recipient when there is

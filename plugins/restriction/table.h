@@ -62,13 +62,18 @@ table_word_search (const TableWord *self, HkCall *call, int32_t order, HkSpan ke
 }
 
 static inline HkAnswer
-table_word_check (const TableWord *self, HkCall *call, uint32_t prop, int32_t order)
+table_word_check_key (const TableWord *self, HkCall *call, HkSpan key, int32_t order)
 {
-    HkSpan key = word_text (&self->word, call, prop);
     if (key.size == 0)
         return HK_DUNNO;
     HkAnswer answer = table_word_search (self, call, order, key);
     return answer == HK_ABSENT ? HK_DUNNO : answer;
+}
+
+static inline HkAnswer
+table_word_check (const TableWord *self, HkCall *call, uint32_t prop, int32_t order)
+{
+    return table_word_check_key (self, call, word_text (&self->word, call, prop), order);
 }
 
 #define TABLE_WORD(symbol, word, parameters, checker, need)                                \

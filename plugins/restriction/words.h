@@ -52,6 +52,21 @@ word_text (const Word *self, HkCall *call, uint32_t prop)
     return self->host->prop (call, prop, &value) == HK_FOUND ? value : (HkSpan){NULL, 0};
 }
 
+/* The sender or recipient as it is looked up in tables; from an older host as it came. */
+static inline HkSpan
+word_sender (const Word *self, HkCall *call)
+{
+    HkSpan value = word_text (self, call, HK_PROP_SENDER_STANDARD);
+    return value.size > 0 ? value : word_text (self, call, HK_PROP_SENDER);
+}
+
+static inline HkSpan
+word_recipient (const Word *self, HkCall *call)
+{
+    HkSpan value = word_text (self, call, HK_PROP_RECIPIENT_STANDARD);
+    return value.size > 0 ? value : word_text (self, call, HK_PROP_RECIPIENT);
+}
+
 static inline bool
 span_is (HkSpan span, const char *text)
 {

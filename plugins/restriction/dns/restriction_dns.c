@@ -11,7 +11,7 @@
 typedef struct {
     const HkHost *host;
     DnsAsker *asker;
-    int32_t code;
+    int32_t code, invalid_code;
     bool defers_if_permit; /* *_tempfail_action */
 } DnsRestriction;
 
@@ -51,8 +51,12 @@ open_address (const HkHost *host, const HkConf *conf, HkCall *call, void **out_i
 static HkAnswer
 open_helo (const HkHost *host, const HkConf *conf, HkCall *call, void **out_instance)
 {
-    return dns_open (host, conf, call, "unknown_hostname_reject_code",
-                     "unknown_helo_hostname_tempfail_action", out_instance);
+    HkAnswer answer = dns_open (host, conf, call, "unknown_hostname_reject_code",
+                                "unknown_helo_hostname_tempfail_action", out_instance);
+    if (answer == HK_OK)
+        ((DnsRestriction *) *out_instance)->invalid_code =
+            (int32_t) host->conf_int (conf, "invalid_hostname_reject_code");
+    return answer;
 }
 
 static void
@@ -65,6 +69,14 @@ dns_close (void *instance)
 
 /* ---- checks
  * --------------------------------------------------------------------------------- */
+
+static HkAnswer
+refuse_absent (const DnsRestriction *self, HkCall *call, const DnsWord *word, HkSpan subject)
+{
+    return self->host->reply (call, HK_REJECT, self->code, word->dsn,
+                              "<%.*s>: %s rejected: %s", ARG (subject), word->class,
+                              word->text);
+}
 
 static HkAnswer
 judge (const DnsRestriction *self, HkCall *call, const DnsWord *word, HkSpan subject,
@@ -83,9 +95,7 @@ judge (const DnsRestriction *self, HkCall *call, const DnsWord *word, HkSpan sub
                             "<%.*s>: %s rejected: Domain %s does not accept mail (nullMX)",
                             ARG (subject), word->class, name);
     case RESTRICTION_DNS_ABSENT:
-        return host->reply (call, HK_REJECT, self->code, word->dsn,
-                            "<%.*s>: %s rejected: %s", ARG (subject), word->class,
-                            word->text);
+        return refuse_absent (self, call, word, subject);
     default:
         host->log (host, HK_LOG_WARNING, "%s: %s", name, why);
         return host->reply (call, self->defers_if_permit ? HK_DEFER_IF_PERMIT : HK_REJECT,
@@ -144,9 +154,17 @@ check_helo (void *instance, HkCall *call)
                                  "Host not found"};
     const DnsRestriction *self = instance;
     HkSpan name;
-    if (self->host->prop (call, HK_PROP_HELO_NAME, &name) != HK_FOUND || name.size == 0 ||
-        name.data[0] == '[')
+    if (self->host->prop (call, HK_PROP_HELO_NAME, &name) != HK_FOUND || name.size == 0)
         return HK_DUNNO;
+    if (name.data[0] == '[')
+        return name_is_literal (name)
+                   ? HK_DUNNO
+                   : self->host->reply (call, HK_REJECT, self->invalid_code, "5.5.2",
+                                        "<%.*s>: Helo command rejected: invalid ip address",
+                                        ARG (name));
+    /* A name that ends in a dot is asked of the DNS by nobody who checks it first. */
+    if (name.data[name.size - 1] == '.')
+        return refuse_absent (self, call, &word, name);
     g_autofree char *text = g_strndup ((const char *) name.data, name.size);
     return judge (self, call, &word, name, text);
 }
@@ -164,6 +182,8 @@ static const HkParam dns_params[] = {
     WORD_CODE_PARAM ("unknown_address_reject_code", "450", "Reply code for domains that do not exist."),
     WORD_CODE_PARAM ("unknown_hostname_reject_code", "450",
                 "Reply code for HELO names that do not exist."),
+    WORD_CODE_PARAM ("invalid_hostname_reject_code", "501",
+                     "Reply code for HELO names of wrong syntax."),
     TEXT_PARAM ("reject_tempfail_action", "defer_if_permit",
                 "What a lookup without an answer means: defer or defer_if_permit."),
     TEXT_PARAM ("unknown_address_tempfail_action", "$reject_tempfail_action",

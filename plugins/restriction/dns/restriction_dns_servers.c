@@ -72,6 +72,8 @@ add_itself (GArray *servers, const char *name)
 static DnsOutcome
 find_name_servers (const ServerWord *self, const char *domain, GArray *servers)
 {
+    if (domain[0] == '\0' || domain[strlen (domain) - 1] == '.')
+        return RESTRICTION_DNS_NO_NAME; /* no name as it stands in HELO or an address */
     for (;;) {
         DnsOutcome outcome =
             restriction_dns_ask (self->asker, domain, RESTRICTION_DNS_NS, servers);

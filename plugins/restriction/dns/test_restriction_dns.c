@@ -161,6 +161,10 @@ static const Case cases[] = {
      NULL},
     {"reject_unknown_helo_hostname", HK_PROP_HELO_NAME, "[192.0.2.1]", HK_DUNNO, 0, NULL,
      NULL},
+    {"reject_unknown_helo_hostname", HK_PROP_HELO_NAME, "[bogus]", HK_REJECT, 501, "5.5.2",
+     "<[bogus]>: Helo command rejected: invalid ip address"},
+    {"reject_unknown_helo_hostname", HK_PROP_HELO_NAME, "addr.test.", HK_REJECT, 450,
+     "4.7.1", "<addr.test.>: Helo command rejected: Host not found"},
     {"reject_unknown_helo_hostname", HK_PROP_HELO_NAME, "gone.test", HK_REJECT, 450,
      "4.7.1", "<gone.test>: Helo command rejected: Host not found"},
 };
@@ -238,6 +242,7 @@ static const Case server_cases[] = {
     {"check_helo_mx_access", H, "fail.test", HK_DUNNO, 0, NULL, NULL},
     {"check_helo_ns_access", H, "ns.test", HK_REJECT, 0, NULL, NULL},
     {"check_helo_ns_access", H, "mx.test", HK_DUNNO, 0, NULL, NULL},
+    {"check_helo_ns_access", H, "ns.test.", HK_DUNNO, 0, NULL, NULL}, /* no such name */
     {"check_helo_a_access", H, "mail.mx.test", HK_REJECT, 0, NULL, NULL},
     {"check_helo_a_access", H, "in.ns.test", HK_DUNNO, 0, NULL, NULL},
     {"check_client_mx_access", C, "mx.test", HK_REJECT, 0, NULL, NULL},

@@ -48,7 +48,7 @@ check_fqdn (void *instance, HkCall *call)
     HkSpan name = word_text (&self->word, call, HK_PROP_HELO_NAME);
     if (name.size > 0 && name.data[0] == '[')
         return check_literal (&self->word, call, self->invalid_code, name);
-    if (name_is_fqdn (name) || name_is_address (name))
+    if (name_is_fqdn (name))
         return HK_DUNNO;
     return refuse (&self->word, call, self->word.code, name,
                    "need fully-qualified hostname");

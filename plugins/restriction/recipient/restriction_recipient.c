@@ -102,7 +102,8 @@ check_listed (void *instance, HkCall *call)
 static HkAnswer
 check_access (void *instance, HkCall *call)
 {
-    return table_word_check (instance, call, HK_PROP_RECIPIENT, HK_SEARCH_ACCESS_ADDRESS);
+    HkSpan recipient = word_recipient (instance, call);
+    return table_word_check_key (instance, call, recipient, HK_SEARCH_ACCESS_ADDRESS);
 }
 
 static HkAnswer

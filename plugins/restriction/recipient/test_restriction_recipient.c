@@ -58,6 +58,18 @@ test_words (void)
     test_cases (&HK_PLUGIN_SYMBOL (restriction_recipient), cases, G_N_ELEMENTS (cases));
 }
 
+/* The table knows addresses in standard form: "joe" is joe@$myorigin. */
+static void
+test_standard_form (void)
+{
+    HkHarness *h = test_harness (&HK_PLUGIN_SYMBOL (restriction_recipient));
+    hk_harness_prop (h, HK_PROP_RECIPIENT, "jane");
+    g_assert_cmpint (test_ask (h, ACCESS), ==, HK_DUNNO);
+    hk_harness_prop (h, HK_PROP_RECIPIENT_STANDARD, "joe@bad.test");
+    g_assert_cmpint (test_ask (h, ACCESS), ==, HK_REJECT);
+    hk_harness_free (h);
+}
+
 static void
 test_codes (void)
 {
@@ -78,6 +90,7 @@ main (int argc, char **argv)
 {
     g_test_init (&argc, &argv, NULL);
     g_test_add_func ("/restriction_recipient/words", test_words);
+    g_test_add_func ("/restriction_recipient/standard_form", test_standard_form);
     g_test_add_func ("/restriction_recipient/codes", test_codes);
     g_test_add_func ("/restriction_recipient/argument", test_argument);
     return g_test_run ();

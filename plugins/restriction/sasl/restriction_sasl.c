@@ -6,17 +6,23 @@
 
 typedef struct {
     const HkHost *host;
-    HkTable *owners; /* smtpd_sender_login_maps */
+    HkTable *owners; /* smtpd_sender_login_maps; NULL: AUTH is off */
 } SaslRestriction;
 
 static HkAnswer
 sasl_open (const HkHost *host, const HkConf *conf, HkCall *call, void **out_instance)
 {
-    HkTable *owners;
-    HkAnswer answer = host->table_open (
-        host, call, host->conf_string (conf, "smtpd_sender_login_maps"), &owners);
-    if (answer != HK_OK)
-        return answer;
+    HkTable *owners = NULL;
+    /* Nobody can log in: as in Postfix nobody is refused for it. */
+    if (host->conf_int (conf, "smtpd_sasl_auth_enable") == 0) {
+        host->log (host, HK_LOG_WARNING,
+                   "reject_*_sender_login_mismatch ignored: smtpd_sasl_auth_enable is off");
+    } else {
+        HkAnswer answer = host->table_open (
+            host, call, host->conf_string (conf, "smtpd_sender_login_maps"), &owners);
+        if (answer != HK_OK)
+            return answer;
+    }
     SaslRestriction *self = g_new0 (SaslRestriction, 1);
     self->host = host;
     self->owners = owners;
@@ -28,7 +34,8 @@ static void
 sasl_close (void *instance)
 {
     SaslRestriction *self = instance;
-    self->host->table_close (self->owners);
+    if (self->owners != NULL)
+        self->host->table_close (self->owners);
     g_free (self);
 }
 
@@ -59,13 +66,24 @@ is_owner (HkSpan owners, HkSpan user)
 static bool
 has_sender (const SaslRestriction *self, HkCall *call, HkSpan *out)
 {
-    return self->host->prop (call, HK_PROP_SENDER, out) == HK_FOUND && out->size > 0;
+    return self->owners != NULL && self->host->prop (call, HK_PROP_SENDER, out) == HK_FOUND && out->size > 0;
 }
 
 static bool
 is_logged_in (const SaslRestriction *self, HkCall *call, HkSpan *out)
 {
     return self->host->prop (call, HK_PROP_SASL_USERNAME, out) == HK_FOUND && out->size > 0;
+}
+
+/* As Postfix asks: in standard form. */
+static HkAnswer
+find_owners (const SaslRestriction *self, HkCall *call, HkSpan sender, HkSpan *out)
+{
+    HkSpan standard;
+    if (self->host->prop (call, HK_PROP_SENDER_STANDARD, &standard) == HK_FOUND &&
+        standard.size > 0)
+        sender = standard;
+    return self->host->table_search (self->owners, call, HK_SEARCH_VIRTUAL, sender, out);
 }
 
 /* A client that has logged in.  TAKES_UNKNOWN: addresses without an owner are free. */
@@ -76,7 +94,7 @@ check_login (const SaslRestriction *self, HkCall *call, bool takes_unknown)
     if (!has_sender (self, call, &sender) || !is_logged_in (self, call, &user))
         return HK_DUNNO;
     HkAnswer answer =
-        self->host->table_search (self->owners, call, HK_SEARCH_VIRTUAL, sender, &owners);
+        find_owners (self, call, sender, &owners);
     if (answer == HK_LATER || answer == HK_BROKEN)
         return answer;
     if (answer == HK_FOUND ? is_owner (owners, user) : takes_unknown)
@@ -94,7 +112,7 @@ check_stranger (const SaslRestriction *self, HkCall *call)
     if (!has_sender (self, call, &sender) || is_logged_in (self, call, &user))
         return HK_DUNNO;
     HkAnswer answer =
-        self->host->table_search (self->owners, call, HK_SEARCH_VIRTUAL, sender, &owners);
+        find_owners (self, call, sender, &owners);
     if (answer == HK_LATER || answer == HK_BROKEN)
         return answer;
     if (answer != HK_FOUND)

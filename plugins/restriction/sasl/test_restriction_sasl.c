@@ -46,6 +46,7 @@ new_harness (void)
                                           {"sales@a.test", "joe, ann"},
                                           {"dead@a.test", NULL}};
     HkHarness *h = hk_harness_new (&HK_PLUGIN_SYMBOL (restriction_sasl));
+    hk_harness_set (h, "smtpd_sasl_auth_enable", "yes");
     hk_harness_set (h, "smtpd_sender_login_maps", "hash:/t");
     for (size_t i = 0; i < G_N_ELEMENTS (rows); i++)
         hk_harness_table (h, "hash:/t", rows[i][0], rows[i][1]);
@@ -80,6 +81,47 @@ test_words (void)
     }
 }
 
+static HkAnswer
+ask (HkHarness *h, const char *word)
+{
+    void *instance = hk_harness_open (h, HK_KIND_RESTRICTION, word, "");
+    g_assert_nonnull (instance);
+    const HkRestrictionClass *class =
+        (const HkRestrictionClass *) (const void *) hk_harness_class (
+            h, HK_KIND_RESTRICTION, word);
+    HkAnswer answer = class->check (instance, hk_harness_call (h));
+    hk_harness_close (h, instance);
+    return answer;
+}
+
+/* Where nobody can log in nobody is refused for it, as in Postfix. */
+static void
+test_off (void)
+{
+    static const char *const words[] = {BOTH, IN, OUT, KNOWN};
+    for (size_t i = 0; i < G_N_ELEMENTS (words); i++) {
+        HkHarness *h = new_harness ();
+        hk_harness_set (h, "smtpd_sasl_auth_enable", "no");
+        hk_harness_prop (h, HK_PROP_SENDER, "joe@a.test");
+        g_assert_cmpint (ask (h, words[i]), ==, HK_DUNNO);
+        hk_harness_free (h);
+    }
+}
+
+/* "joe" is joe@$myorigin, and that is who has an owner. */
+static void
+test_standard_form (void)
+{
+    HkHarness *h = new_harness ();
+    hk_harness_prop (h, HK_PROP_SENDER, "joe");
+    g_assert_cmpint (ask (h, BOTH), ==, HK_DUNNO);
+    hk_harness_prop (h, HK_PROP_SENDER_STANDARD, "joe@a.test");
+    g_assert_cmpint (ask (h, BOTH), ==, HK_REJECT);
+    g_assert_cmpstr (hk_harness_reply_text (h), ==,
+                     "<joe>: Sender address rejected: not logged in");
+    hk_harness_free (h);
+}
+
 static void
 test_access (void)
 {
@@ -111,6 +153,8 @@ main (int argc, char **argv)
 {
     g_test_init (&argc, &argv, NULL);
     g_test_add_func ("/restriction_sasl/words", test_words);
+    g_test_add_func ("/restriction_sasl/off", test_off);
+    g_test_add_func ("/restriction_sasl/standard_form", test_standard_form);
     g_test_add_func ("/restriction_sasl/access", test_access);
     return g_test_run ();
 }

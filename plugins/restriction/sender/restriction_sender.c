@@ -42,9 +42,9 @@ static HkAnswer
 check_access (void *instance, HkCall *call)
 {
     const TableWord *self = instance;
-    HkSpan sender = word_text (&self->word, call, HK_PROP_SENDER);
+    HkSpan sender = word_sender (&self->word, call);
     if (sender.size > 0)
-        return table_word_check (self, call, HK_PROP_SENDER, HK_SEARCH_ACCESS_ADDRESS);
+        return table_word_check_key (self, call, sender, HK_SEARCH_ACCESS_ADDRESS);
     HkAnswer answer = table_word_search (self, call, HK_SEARCH_EXACT, self->null_key);
     return answer == HK_ABSENT ? HK_DUNNO : answer;
 }

@@ -46,6 +46,18 @@ test_null_key (void)
     hk_harness_free (h);
 }
 
+/* The table knows addresses in standard form: "joe" is joe@$myorigin. */
+static void
+test_standard_form (void)
+{
+    HkHarness *h = test_harness (&HK_PLUGIN_SYMBOL (restriction_sender));
+    hk_harness_prop (h, HK_PROP_SENDER, "jane");
+    g_assert_cmpint (test_ask (h, ACCESS), ==, HK_DUNNO);
+    hk_harness_prop (h, HK_PROP_SENDER_STANDARD, "joe@bad.test");
+    g_assert_cmpint (test_ask (h, ACCESS), ==, HK_REJECT);
+    hk_harness_free (h);
+}
+
 static void
 test_codes (void)
 {
@@ -65,6 +77,7 @@ main (int argc, char **argv)
     g_test_init (&argc, &argv, NULL);
     g_test_add_func ("/restriction_sender/words", test_words);
     g_test_add_func ("/restriction_sender/null_key", test_null_key);
+    g_test_add_func ("/restriction_sender/standard_form", test_standard_form);
     g_test_add_func ("/restriction_sender/codes", test_codes);
     g_test_add_func ("/restriction_sender/argument", test_argument);
     return g_test_run ();
