@@ -150,9 +150,10 @@ on_queued (const HkIntakeOutcome *outcome, void *data)
 static bool
 open_intake (Process *self, Service *service, GError **error)
 {
+    g_autoptr (HkSettings) view = hk_cleanup_view (self->settings, service->view);
     const HkIntakeOptions options = {
         .plugins = self->plugins,
-        .view = service->view,
+        .view = view,
         .router = service->router,
         .events = self->events,
         .loop = self->loop,

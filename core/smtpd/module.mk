@@ -1,7 +1,7 @@
 # core/smtpd/module.mk: the smtpd role and the setgid helper of local submission.
 libhkrole_la_SOURCES += core/smtpd/params.h core/smtpd/maildrop.c core/smtpd/maildrop.h
 smtpd_parts = core/smtpd/announce.c core/smtpd/listen.c core/smtpd/pickup.c core/smtpd/rates.c \
-	core/smtpd/reopen.c \
+	core/smtpd/reopen.c core/smtpd/cleanup_view.c \
 	core/smtpd/sandbox.c core/smtpd/smtpd_priv.h
 role_PROGRAMS += smtpd drop
 smtpd_SOURCES = core/smtpd/main.c $(smtpd_parts)

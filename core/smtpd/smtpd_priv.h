@@ -18,6 +18,12 @@ void hk_announcer_free (HkAnnouncer *self);
 void hk_announcer_queued (HkAnnouncer *self, const HkIntakeOutcome *outcome);
 bool hk_announcer_flush_site (HkAnnouncer *self, HkSpan site);
 
+/* ---- cleanup_view.c: what holds after the dialogue -----------------------------------------
+ */
+
+/* VIEW, of a service of ALL, with the -o of its cleanup_service_name on top.  New reference. */
+HkSettings *hk_cleanup_view (HkSettings *all, HkSettings *view);
+
 /* ---- listen.c: accepting connections ----------------------------------------------------
  */
 
