@@ -137,6 +137,13 @@ hk_incoming_set_actions (HkIncoming *self, const HkEnvelope *envelope)
     copy_recipients (self, envelope);
 }
 
+void
+hk_incoming_set_sender (HkIncoming *self, HkSpan sender)
+{
+    self->envelope.sender = sender;
+    copy_span (self, &self->envelope.sender);
+}
+
 static void
 copy_envelope (HkIncoming *self, const HkEnvelope *from)
 {
@@ -169,6 +176,7 @@ hk_incoming_new (HkIntake *intake, const HkIncomingOptions *options)
     self->log_client = hk_arena_copy (self->arena, log_client);
     self->adds_missing = options->add_missing_headers || intake->adds_missing;
     self->is_local_rewrite = options->is_local_rewrite;
+    self->is_late = options->envelope_is_late;
     self->size = self->stored_size = 0;
     self->scan = (HkScan){0};
     self->facts = (HkHeaderFacts){0};
@@ -262,7 +270,8 @@ spill (HkIncoming *self)
     g_autoptr (GError) error = NULL;
     HkSpan content = hk_span (self->content->data, self->content->len);
     bool ok;
-    if (self->intake->filters->len > 0 ||
+    /* A From that is missing is made of the sender. */
+    if (self->intake->filters->len > 0 || (self->is_late && self->adds_missing) ||
         (self->is_local_rewrite && self->intake->may_block)) {
         ok = hk_spool_open (self, &error) && hk_spool_write (self, content, &error);
     } else {

@@ -46,6 +46,7 @@ typedef struct {
     bool add_missing_headers;   /* local submission, local clients */
     bool is_local_rewrite;      /* local_header_rewrite_clients matched */
     const char *log_client;     /* "name[address]" for content log lines */
+    bool envelope_is_late;      /* sender and recipients are told after the content */
 } HkIncomingOptions;
 HkIncoming *hk_incoming_new (HkIntake *self, const HkIncomingOptions *options);
 HkQueueId hk_incoming_id (const HkIncoming *self);
@@ -57,6 +58,8 @@ uint64_t hk_incoming_size (const HkIncoming *self);
  * content filter, redirect, and the recipients that ENVELOPE has beyond those of
  * hk_incoming_new.  Headers on top cannot be changed any more. */
 void hk_incoming_set_actions (HkIncoming *self, const HkEnvelope *envelope);
+/* ENVELOPE_IS_LATE: the sender. */
+void hk_incoming_set_sender (HkIncoming *self, HkSpan sender);
 
 /* How it ended: code 250: durable at WHERE. */
 typedef struct HkIntakeOutcome {

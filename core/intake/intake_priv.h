@@ -90,7 +90,7 @@ struct HkIncoming {
     HkArena *arena; /* copies of the envelope and what rewriting makes */
     HkEnvelope envelope;
     HkSpan received, log_client;
-    bool adds_missing, is_local_rewrite;
+    bool adds_missing, is_local_rewrite, is_late;
 
     GByteArray *content; /* what arrived, while it fits */
     uint64_t size;       /* of all that arrived */

@@ -29,7 +29,7 @@ is_built_in (const char *command)
                                          "rewrite",  "trivial-rewrite", "bounce", "verify",
                                          "flush",    "proxymap", "anvil",     "tlsmgr",
                                          "scache",   "showq",    "postlogd",  "dnsblog",
-                                         "tlsproxy", "postscreen", "qmqpd",   "nbdb_reindexd",
+                                         "tlsproxy", "postscreen", "nbdb_reindexd",
                                          NULL };
     return g_strv_contains (names, command);
 }
@@ -141,7 +141,7 @@ open_service (HkSettings *settings, size_t i, GPtrArray *old, GPtrArray *out, GE
 {
     const HkService *s = hk_settings_service (settings, i);
     bool ok = true;
-    if (strcmp (s->command, "smtpd") == 0) {
+    if (strcmp (s->command, "smtpd") == 0 || strcmp (s->command, "qmqpd") == 0) {
         if (s->type == HK_SERVICE_INET)
             ok = open_inet (settings, s, i, HK_LISTENER_SMTPD, old, out, error);
         else if (s->type == HK_SERVICE_UNIX)

@@ -14,7 +14,10 @@ libhksession_la_SOURCES = core/session/auth.c core/session/auth.h core/session/a
 	core/session/screen.c core/session/screen.h core/session/screen_conf.c \
 	core/session/screen_deep.c core/session/screen_priv.h \
 	core/session/screen_report.c core/session/screen_sites.c \
-	core/session/xclient.c core/session/xforward.c
+	core/session/xclient.c core/session/xforward.c \
+	core/session/qmqp.c core/session/qmqp.h core/session/qmqp_message.c \
+	core/session/qmqp_parse.c core/session/qmqp_parse.h core/session/qmqp_priv.h \
+	core/session/qmqp_report.c core/session/qmqp_service.c
 noinst_LTLIBRARIES += libhksession.la
 check_PROGRAMS += core/session/test_content core/session/test_syntax core/session/test_session \
 	core/session/test_auth
@@ -37,3 +40,6 @@ core_session_test_guard_LDADD = libhksession.la $(HK_FLOOR4_LIBS)
 core_session_test_screen_SOURCES = core/session/test_screen.c core/session/session_fakes.c \
 	core/session/session_fakes.h
 core_session_test_screen_LDADD = libhksession.la $(HK_FLOOR4_LIBS)
+check_PROGRAMS += core/session/test_qmqp
+core_session_test_qmqp_SOURCES = core/session/test_qmqp.c
+core_session_test_qmqp_LDADD = libhksession.la $(HK_BASE_LIBS)

@@ -1,4 +1,4 @@
-/* listen.c: accepting connections for all smtpd services of the process. */
+/* listen.c: accepting connections for all services of the process. */
 #include "config.h"
 
 #include "base/log.h"
@@ -16,7 +16,8 @@ typedef struct {
     HkFdWatch watch;
     HkLoopTimer timer; /* after running out of descriptors */
     HkLoop *loop;
-    HkDialogue *dialogue;
+    HkAcceptFn fn;
+    void *target;
     int fd;
     bool is_unix, has_local;
     HkAddress local; /* when the socket is bound to one address */
@@ -54,8 +55,8 @@ on_ready (HkFdWatch *watch, unsigned events)
         int fd = accept4 (l->fd, (struct sockaddr *) &peer.storage, &peer.size,
                           SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0) {
-            hk_session_start (l->dialogue, fd, l->is_unix ? NULL : &peer,
-                              l->has_local ? &l->local : NULL);
+            l->fn (l->target, fd, l->is_unix ? NULL : &peer,
+                   l->has_local ? &l->local : NULL);
             continue;
         }
         if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
@@ -107,13 +108,14 @@ hk_listeners_free (HkListeners *self)
 }
 
 bool
-hk_listeners_add (HkListeners *self, int fd, HkDialogue *dialogue, GError **error)
+hk_listeners_add (HkListeners *self, int fd, HkAcceptFn fn, void *target, GError **error)
 {
     const int on = 1;
     Listener *l = g_new0 (Listener, 1);
     g_ptr_array_add (self->all, l);
     l->loop = self->loop;
-    l->dialogue = dialogue;
+    l->fn = fn;
+    l->target = target;
     l->fd = fd;
     l->local.size = sizeof l->local.storage;
     hk_timer_init (&l->timer, self->loop, go_on, l);

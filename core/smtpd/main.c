@@ -1,4 +1,4 @@
-/* main.c: the smtpd role: receives mail for all smtpd services of master.cf, and takes in
+/* main.c: the smtpd role: receives mail for all smtpd and qmqpd services of master.cf, and takes in
  * local submissions.
  *
  *     smtpd -c CONFIGDIR [-v]
@@ -13,6 +13,7 @@
 #include "role/params.h"
 #include "role/process.h"
 #include "role/users.h"
+#include "session/qmqp.h"
 #include "smtpd/smtpd_priv.h"
 
 #include <fcntl.h>
@@ -36,6 +37,7 @@ typedef struct {
     HkIntake *intake;
     HkSessionTls *tls;
     HkDialogue *dialogue;
+    HkQmqpService *qmqp; /* of a qmqpd line; then there is no dialogue */
     HkSettings *screen_view; /* of a postscreen line; NULL: none, as the next two */
     HkScreen *screen;
     HkRates *screen_cache;
@@ -52,6 +54,7 @@ typedef struct {
     HkWorkers *workers;
     HkLane *lane;
     HkSessions *sessions;
+    HkQmqps *qmqps;
     HkAnnouncer *announcer;
     HkListeners *listeners;
     GPtrArray *services; /* Service */
@@ -60,7 +63,7 @@ typedef struct {
     HkTlsTickets *tickets;
     HkReopener *reopener;
     HkChannel *control; /* NULL: started by hand */
-    bool is_verbose, is_draining, sessions_done, pickup_done;
+    bool is_verbose, is_draining, sessions_done, qmqps_done, pickup_done;
 } Process;
 
 /* ---- log, limits
@@ -113,6 +116,7 @@ service_free (void *data)
     Service *service = data;
     if (service->dialogue != NULL)
         hk_dialogue_free (service->dialogue);
+    hk_qmqp_service_free (service->qmqp);
     if (service->screen_view != NULL)
         hk_settings_unref (service->screen_view);
     hk_screen_free (service->screen);
@@ -290,11 +294,12 @@ open_listener_service (Process *self, int fd, size_t index, GError **error)
         return true;
     const HkService *line = hk_settings_service (self->settings, index);
     bool is_screen = strcmp (line->command, "postscreen") == 0;
+    bool is_smtp = strcmp (line->command, "qmqpd") != 0;
     size_t of = index;
     Service *service = NULL;
     if (!is_screen || find_pass_line (self->settings, &of, error))
         service =
-            open_service (self, hk_settings_view (self->settings, of), index, true, error);
+            open_service (self, hk_settings_view (self->settings, of), index, is_smtp, error);
     if (service != NULL && is_screen && !open_screen (self, service, index, error))
         g_clear_pointer (&service, service_free);
     if (service == NULL) {
@@ -340,8 +345,11 @@ open_dialogues (Process *self, GError **error)
             .screen_view = service->screen_view,
             .tls = service->tls,
         };
-        service->dialogue = hk_dialogue_new (self->sessions, &options, error);
-        if (service->dialogue == NULL) {
+        if (strcmp (line->command, "qmqpd") == 0)
+            service->qmqp = hk_qmqp_service_new (self->qmqps, &options, error);
+        else
+            service->dialogue = hk_dialogue_new (self->sessions, &options, error);
+        if (service->dialogue == NULL && service->qmqp == NULL) {
             g_prefix_error (error, "%s: line %u: service %s: ", line->file, line->line,
                             line->name);
             return false;
@@ -410,6 +418,7 @@ on_pressure (bool on, void *data)
 {
     Process *self = data;
     hk_sessions_set_pressure (self->sessions, on);
+    hk_qmqps_set_pressure (self->qmqps, on);
 }
 
 /* ---- ending
@@ -418,7 +427,7 @@ on_pressure (bool on, void *data)
 static void
 quit_when_done (Process *self)
 {
-    if (self->sessions_done && self->pickup_done)
+    if (self->sessions_done && self->qmqps_done && self->pickup_done)
         hk_loop_quit (self->loop);
 }
 
@@ -427,6 +436,14 @@ on_sessions_drained (void *data)
 {
     Process *self = data;
     self->sessions_done = true;
+    quit_when_done (self);
+}
+
+static void
+on_qmqps_drained (void *data)
+{
+    Process *self = data;
+    self->qmqps_done = true;
     quit_when_done (self);
 }
 
@@ -447,6 +464,7 @@ drain (Process *self)
     g_clear_pointer (&self->listeners, hk_listeners_free);
     hk_pickup_drain (self->pickup, on_pickup_idle, self);
     hk_sessions_drain (self->sessions);
+    hk_qmqps_drain (self->qmqps);
 }
 
 /* Patience is over: sessions end without a word; what is being synced is still finished. */
@@ -526,17 +544,32 @@ open_queue (Process *self, GError **error)
     return true;
 }
 
+static void
+accept_smtp (void *target, int fd, const HkAddress *peer, const HkAddress *local)
+{
+    hk_session_start (target, fd, peer, local);
+}
+
+static void
+accept_qmqp (void *target, int fd, const HkAddress *peer, const HkAddress *local)
+{
+    (void) local;
+    hk_qmqp_start (target, fd, peer);
+}
+
 static bool
 add_listener (Process *self, int fd, size_t index, GError **error)
 {
-    return hk_listeners_add (self->listeners, fd, find_service (self, index)->dialogue,
-                             error);
+    Service *service = find_service (self, index);
+    if (service->qmqp != NULL)
+        return hk_listeners_add (self->listeners, fd, accept_qmqp, service->qmqp, error);
+    return hk_listeners_add (self->listeners, fd, accept_smtp, service->dialogue, error);
 }
 
 static bool
 open_sessions (Process *self, GError **error)
 {
-    const HkSessionsOptions options = {
+    HkSessionsOptions options = {
         .loop = self->loop,
         .workers = self->workers,
         .lane = self->lane,
@@ -552,6 +585,8 @@ open_sessions (Process *self, GError **error)
         .open_files = on_open_files,
     };
     self->sessions = hk_sessions_new (&options);
+    options.drained = on_qmqps_drained;
+    self->qmqps = hk_qmqps_new (&options);
     if (!open_dialogues (self, error))
         return false;
     self->announcer =
@@ -608,6 +643,7 @@ stop (Process *self)
         _exit (0); /* what such a thread uses cannot be freed */
     }
     hk_sessions_free (self->sessions);
+    hk_qmqps_free (self->qmqps);
     hk_announcer_free (self->announcer);
     if (self->control != NULL)
         hk_channel_close (self->control);

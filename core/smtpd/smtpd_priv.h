@@ -30,8 +30,12 @@ HkSettings *hk_cleanup_view (HkSettings *all, HkSettings *view);
 typedef struct HkListeners HkListeners;
 HkListeners *hk_listeners_new (HkLoop *loop);
 void hk_listeners_free (HkListeners *self); /* stops accepting; closes the descriptors */
-/* Takes FD, a listening socket whose sessions are DIALOGUE's. */
-bool hk_listeners_add (HkListeners *self, int fd, HkDialogue *dialogue, GError **error);
+/* A connection FD (taken); PEER NULL: a Unix socket; LOCAL NULL: not known. */
+typedef void (*HkAcceptFn) (void *target, int fd, const HkAddress *peer,
+                            const HkAddress *local);
+/* Takes FD, a listening socket whose connections go to FN with TARGET. */
+bool hk_listeners_add (HkListeners *self, int fd, HkAcceptFn fn, void *target,
+                       GError **error);
 
 /* ---- pickup.c: local submissions --------------------------------------------------------
  */
