@@ -208,8 +208,10 @@ open_command_filter (HkDialogue *self, GError **error)
     return self->command_filter != NULL;
 }
 
-HkDialogue *
-hk_dialogue_new (HkSessions *sessions, const HkDialogueOptions *options, GError **error)
+/* AUTH: lent; NULL: it opens its own, where there is AUTH. */
+static HkDialogue *
+make (HkSessions *sessions, const HkDialogueOptions *options, HkAuthService *auth,
+      GError **error)
 {
     g_autoptr (HkDialogue) self = g_new0 (HkDialogue, 1);
     HkSettings *view = options->view;
@@ -232,8 +234,11 @@ hk_dialogue_new (HkSessions *sessions, const HkDialogueOptions *options, GError 
     if (self->guard == NULL || !open_lists (self, error) ||
         !open_command_filter (self, error) ||
         !hk_footer_open (self->plugins, view, &self->footer, error) ||
-        !hk_auth_service_open (sessions, options, &self->auth, error))
+        (auth == NULL && !hk_auth_service_open (sessions, options, &self->auth, error)))
         return NULL;
+    self->borrows_auth = auth != NULL;
+    if (auth != NULL)
+        self->auth = auth;
     if (options->screen_view != NULL)
         hk_guard_take_proxy (self->guard, options->screen_view);
     hk_patience_apply (&self->guard->calm, self);
@@ -267,6 +272,27 @@ hk_dialogue_new (HkSessions *sessions, const HkDialogueOptions *options, GError 
     return g_steal_pointer (&self);
 }
 
+/* While a client is judged other limits hold, and after it the session's own. */
+static HkDialogue *
+make_judged (HkSessions *sessions, const HkDialogueOptions *options, HkAuthService *auth,
+             GError **error)
+{
+    HkDialogueOptions judged = *options;
+    judged.view = options->judged_view;
+    judged.tls = options->judged_tls;
+    return make (sessions, &judged, auth, error);
+}
+
+HkDialogue *
+hk_dialogue_new (HkSessions *sessions, const HkDialogueOptions *options, GError **error)
+{
+    g_autoptr (HkDialogue) self = make (sessions, options, NULL, error);
+    if (self == NULL || options->judged_view == NULL)
+        return g_steal_pointer (&self);
+    self->judged = make_judged (sessions, options, self->auth, error);
+    return self->judged != NULL ? g_steal_pointer (&self) : NULL;
+}
+
 void
 hk_dialogue_free (HkDialogue *self)
 {
@@ -274,6 +300,7 @@ hk_dialogue_free (HkDialogue *self)
         return;
     if (self->sessions != NULL)
         hk_sessions_forget_dialogue (self->sessions, self);
+    hk_dialogue_free (self->judged);
     g_clear_pointer (&self->guard, hk_guard_free);
     g_clear_pointer (&self->mynetworks, hk_match_list_free);
     g_clear_pointer (&self->bare_lf_exclusions, hk_match_list_free);
@@ -283,7 +310,8 @@ hk_dialogue_free (HkDialogue *self)
     g_clear_pointer (&self->rewrite_maps, hk_maps_unref);
     g_clear_pointer (&self->command_filter, hk_maps_unref);
     g_clear_pointer (&self->footer, hk_footer_free);
-    g_clear_pointer (&self->auth, hk_auth_service_free);
+    if (!self->borrows_auth)
+        g_clear_pointer (&self->auth, hk_auth_service_free);
     g_strfreev (self->noop_commands);
     g_strfreev (self->forbidden_words);
     if (self->ehlo != NULL)

@@ -13,7 +13,7 @@ libhksession_la_SOURCES = core/session/auth.c core/session/auth.h core/session/a
 	core/session/guard.h core/session/guard_rules.c core/session/proxy.c \
 	core/session/screen.c core/session/screen.h core/session/screen_conf.c \
 	core/session/screen_deep.c core/session/screen_priv.h \
-	core/session/screen_report.c core/session/screen_sites.c \
+	core/session/screen_report.c core/session/screen_sites.c core/session/screen_view.c \
 	core/session/xclient.c core/session/xforward.c \
 	core/session/qmqp.c core/session/qmqp.h core/session/qmqp_message.c \
 	core/session/qmqp_parse.c core/session/qmqp_parse.h core/session/qmqp_priv.h \

@@ -46,6 +46,7 @@ hk_screening_free (HkSession *session)
     if (self == NULL)
         return;
     drop_queries (self);
+    session->dialogue = session->home;
     g_free (self->refusal);
     g_free (self);
 }
@@ -423,6 +424,9 @@ screening_new (HkSession *session)
         hk_match_list_find (screen->interfaces, HK_SPAN_NONE,
                             hk_span_text (session->server_address), NULL) == HK_FOUND;
     session->screening = self;
+    session->home = session->dialogue;
+    if (session->dialogue->judged != NULL)
+        session->dialogue = session->dialogue->judged;
     return self;
 }
 

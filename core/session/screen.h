@@ -18,7 +18,7 @@
 #include "host/maps.h"
 #include "rate/rate.h"
 
-extern const HkConfSpec hk_screen_params[];
+extern const HkConfSpec hk_screen_params[], hk_screen_view_params[];
 
 struct HkSession;
 
@@ -57,6 +57,9 @@ typedef enum {
 typedef struct HkScreen HkScreen;
 /* VIEW: of the postscreen line. */
 HkScreen *hk_screen_new (HkPlugins *plugins, HkSettings *view, GError **error);
+/* What holds for a session that is being judged: PASS is the view of the "smtpd pass" line,
+ * SCREEN that of the postscreen line.  New reference. */
+HkSettings *hk_screen_session_view (HkSettings *pass, HkSettings *screen);
 /* The file of the cache; NULL: there is none. */
 const char *hk_screen_cache_path (const HkScreen *self);
 void hk_screen_free (HkScreen *self);
@@ -87,6 +90,8 @@ bool hk_screen_non_smtp (struct HkSession *session, HkSpan line);
 bool hk_screen_refuses_recipient (struct HkSession *session, HkSpan recipient);
 /* DATA after every recipient was refused; true: the client is told to go. */
 bool hk_screen_ends_data (struct HkSession *session);
+/* The time for a command is over. */
+void hk_screen_log_timeout (struct HkSession *session);
 void hk_screen_drain (struct HkSession *session);
 /* The session ends; HANGUP: the client went away. */
 void hk_screen_end (struct HkSession *session, bool is_hangup);

@@ -34,6 +34,13 @@ fails (HkScreening *self, HkScreenTest test, HkScreenAction action, const char *
                           "521 5.5.1 Protocol error");
 }
 
+void
+hk_screen_log_timeout (HkSession *session)
+{
+    if (session->screening != NULL)
+        log_found (session->screening, "COMMAND TIME LIMIT", session->last_verb, "");
+}
+
 bool
 hk_screen_line (HkSession *session, bool is_bare, HkSpan rest)
 {

@@ -337,7 +337,9 @@ hk_session_expect_command (HkSession *self)
 static void
 time_out (HkSession *self)
 {
-    hk_report_lost (self, "timeout");
+    hk_screen_log_timeout (self);
+    if (!hk_screen_is_dummy (self))
+        hk_report_lost (self, "timeout");
     if (self->is_stuck || self->phase == HK_PHASE_TLS) {
         self->is_closing = true;
         hk_session_free (self);

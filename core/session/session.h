@@ -83,6 +83,8 @@ typedef struct {
     HkScreen *screen;      /* of the postscreen line; NULL: none.  See screen.h */
     HkRates *screen_cache; /* NULL: none */
     HkSettings *screen_view;
+    HkSettings *judged_view;  /* hk_screen_session_view; NULL without SCREEN */
+    HkSessionTls *judged_tls; /* made with it */
 } HkDialogueOptions;
 HkDialogue *hk_dialogue_new (HkSessions *sessions, const HkDialogueOptions *options,
                              GError **error);

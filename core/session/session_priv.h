@@ -63,6 +63,8 @@ struct HkDialogue {
     HkGuard *guard;
     HkScreen *screen;      /* NULL: no stage before the session; borrowed, as the next */
     HkRates *screen_cache; /* NULL: nothing is remembered */
+    HkDialogue *judged; /* of sessions that are being judged; NULL: this one */
+    bool borrows_auth;
     HkDialogue *next; /* of the process, for stress */
 };
 
@@ -172,6 +174,7 @@ struct HkSession {
     HkAuth *auth; /* NULL: nothing was said about it */
     char *xclient_login; /* SASL login name that XCLIENT gave */
     HkScreening *screening; /* NULL: has passed, or there is nothing to pass */
+    HkDialogue *home;       /* while there is one: whose session it will be */
     HkForward *forward;  /* NULL: XFORWARD was not said */
     HkRateHold hold;
     unsigned n_at_once, n_connects; /* when it connected */

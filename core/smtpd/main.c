@@ -38,7 +38,9 @@ typedef struct {
     HkSessionTls *tls;
     HkDialogue *dialogue;
     HkQmqpService *qmqp; /* of a qmqpd line; then there is no dialogue */
-    HkSettings *screen_view; /* of a postscreen line; NULL: none, as the next two */
+    HkSettings *screen_view; /* of a postscreen line; NULL: none, as the next four */
+    HkSettings *judged_view;
+    HkSessionTls *judged_tls;
     HkScreen *screen;
     HkRates *screen_cache;
 } Service;
@@ -119,6 +121,9 @@ service_free (void *data)
     hk_qmqp_service_free (service->qmqp);
     if (service->screen_view != NULL)
         hk_settings_unref (service->screen_view);
+    if (service->judged_view != NULL)
+        hk_settings_unref (service->judged_view);
+    hk_session_tls_free (service->judged_tls);
     hk_screen_free (service->screen);
     hk_rates_free (service->screen_cache);
     hk_session_tls_free (service->tls);
@@ -282,6 +287,11 @@ open_screen (Process *self, Service *service, size_t index, GError **error)
     service->screen = hk_screen_new (self->plugins, service->screen_view, error);
     if (service->screen == NULL)
         return false;
+    const HkService *line = hk_settings_service (self->settings, index);
+    service->judged_view = hk_screen_session_view (service->view, service->screen_view);
+    service->judged_tls =
+        hk_session_tls_new (self->plugins, service->judged_view, line->name, self->tickets,
+                            log_tls_complaint, (void *) (uintptr_t) line);
     open_screen_cache (self, service);
     return true;
 }
@@ -343,6 +353,8 @@ open_dialogues (Process *self, GError **error)
             .screen = service->screen,
             .screen_cache = service->screen_cache,
             .screen_view = service->screen_view,
+            .judged_view = service->judged_view,
+            .judged_tls = service->judged_tls,
             .tls = service->tls,
         };
         if (strcmp (line->command, "qmqpd") == 0)
