@@ -118,8 +118,9 @@ check_option (const char *name, const char *raw, void *data)
 /* Programs of master.cf whose work is done here without a plugin of their name. */
 static const char *const built_in[] = {
     "anvil",  "bounce",   "cleanup",  "dnsblog",  "error",           "flush",  "oqmgr",
-    "pickup", "postlogd", "proxymap", "qmgr",     "retry",           "scache", "showq",
-    "smtpd",  "spawn",    "tlsmgr",   "tlsproxy", "trivial-rewrite", "verify", NULL};
+    "pickup", "postlogd", "postscreen", "proxymap", "qmgr", "qmqpd", "retry", "scache",
+    "showq",  "smtpd",    "spawn",      "tlsmgr",   "tlsproxy", "trivial-rewrite", "verify",
+    NULL};
 
 static void
 check_command (Check *self, const HkService *service)
@@ -223,6 +224,7 @@ check_all (Check *self)
     check_directory (self, "queue_directory");
     check_directory (self, "data_directory");
     check_services (self);
+    hk_check_lines (self->plugins, self->set, report, self);
     hk_conf_foreach_spec (check_tables, self);
     check_all_builds (self);
 }

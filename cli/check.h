@@ -11,6 +11,9 @@
 void hk_check_access (HkPlugins *plugins, HkSettings *view, const HkService *service,
                       HkComplaintFn fn, void *data);
 
+/* Lines of master.cf that need another one, or a plugin. */
+void hk_check_lines (HkPlugins *plugins, HkSettings *set, HkComplaintFn fn, void *data);
+
 typedef struct {
     HkPlugins *plugins;
     GHashTable *seen; /* "type:file" of the tables that were spoken of */

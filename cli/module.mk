@@ -1,7 +1,7 @@
 # cli/module.mk: the one program of an admin; Postfix's names are links to it.
 sbin_PROGRAMS += hikyaku
 hikyaku_SOURCES = cli/main.c cli/cli.h cli/alias.c cli/cat.c cli/check.c cli/check.h \
-	cli/check_access.c cli/check_builds.c cli/conf.c cli/conf.h cli/conf_edit.c \
+	cli/check_access.c cli/check_builds.c cli/check_lines.c cli/conf.c cli/conf.h cli/conf_edit.c \
 	cli/conf_master.c cli/conf_modes.c cli/conf_notice.c cli/conf_show.c cli/control.c \
 	cli/fsck.c cli/kick.c cli/lock.c cli/log.c cli/man.c cli/map.c cli/message_keys.c \
 	cli/message_keys.h cli/multi.c cli/multi.h cli/multi_destroy.c cli/multi_edit.c \
