@@ -46,6 +46,14 @@ void hk_plugins_set_settings (HkPlugins *self, HkSettings *settings);
 typedef void (*HkDnsAskFn) (void *resolver, const char *name, uint16_t type, HkDnsFn fn,
                             void *data);
 void hk_plugins_set_dns (HkPlugins *self, HkDnsAskFn ask, void *resolver);
+/* Address verification for verify_start; START NULL: nobody can be asked.  What it returns
+ * begins with this structure; END is verify_end. */
+struct HkVerify {
+    void (*end) (HkVerify *self);
+};
+typedef HkVerify *(*HkVerifyStartFn) (void *verifier, HkSpan address, int64_t wait_us,
+                                      HkVerifyFn fn, void *data);
+void hk_plugins_set_verify (HkPlugins *self, HkVerifyStartFn start, void *verifier);
 
 /* Load one module; once is enough.  Main thread, before others start.  Refuses with a text
  * that says what, where, expected and found. */

@@ -29,6 +29,8 @@ struct HkPlugins {
     GHashTable *classes; /* "KIND:NAME" → HkOffer */
     HkDnsAskFn dns_ask;
     void *resolver;
+    HkVerifyStartFn verify_start;
+    void *verifier;
     HkPluginLogFn log_fn;
     void *log_data;
     bool (*is_ours) (HkSpan domain, void *data);

@@ -72,6 +72,13 @@ hk_plugins_set_settings (HkPlugins *self, HkSettings *settings)
 }
 
 void
+hk_plugins_set_verify (HkPlugins *self, HkVerifyStartFn start, void *verifier)
+{
+    self->verify_start = start;
+    self->verifier = verifier;
+}
+
+void
 hk_plugins_set_dns (HkPlugins *self, HkDnsAskFn ask, void *resolver)
 {
     self->dns_ask = ask;

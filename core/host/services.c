@@ -523,6 +523,23 @@ host_dns_start (const HkHost *host, const char *name, uint16_t type, HkDnsFn fn,
     }
 }
 
+static HkVerify *
+host_verify_start (const HkHost *host, HkSpan address, int64_t wait_us, HkVerifyFn fn,
+                   void *data)
+{
+    HkPlugins *plugins = module_of (host)->plugins;
+    if (plugins->verify_start == NULL)
+        return NULL;
+    return plugins->verify_start (plugins->verifier, address, wait_us, fn, data);
+}
+
+static void
+host_verify_end (HkVerify *verify)
+{
+    if (verify != NULL)
+        verify->end (verify);
+}
+
 /* ---- counters ---- */
 
 static HkCounter *
@@ -596,6 +613,8 @@ static const HkHost services = {
     .edit_filter = host_edit_filter,
     .content_note = host_content_note,
     .dns_session = host_dns_session,
+    .verify_start = host_verify_start,
+    .verify_end = host_verify_end,
 };
 
 void

@@ -81,6 +81,7 @@ hk_harness_new (const HkPlugin *plugin)
     self->unlisted = new_map (g_free);
     self->actions = new_map (NULL);
     self->zones = new_map (free_zone);
+    self->verdicts = new_map (g_free);
     self->counters = new_map (g_free);
     self->recipients = g_ptr_array_new_with_free_func (free_recipient);
     self->confs = g_hash_table_new (NULL, NULL);
@@ -108,7 +109,8 @@ hk_harness_free (HkHarness *self)
     hk_harness_call (self); /* drops what the last one kept */
     GHashTable *maps[] = {self->settings,     self->tables,   self->matches,
                           self->destinations, self->unlisted, self->actions,
-                          self->zones,        self->counters, self->confs};
+                          self->zones,        self->counters, self->confs,
+                          self->verdicts};
     for (size_t i = 0; i < G_N_ELEMENTS (maps); i++)
         g_hash_table_unref (maps[i]);
     clear_props (&self->props);

@@ -73,6 +73,11 @@ void hk_harness_dns_outcome (HkHarness *self, const char *name, uint16_t type,
                              int32_t outcome);
 /* The session is gone: questions of dns_session are not answered any more. */
 void hk_harness_dns_forget (HkHarness *self);
+/* What verify_start answers for ADDRESS (HK_VERIFY_*); unset: it gives NULL. */
+void hk_harness_verify (HkHarness *self, const char *address, int32_t status,
+                        const char *text);
+size_t hk_harness_verifying (const HkHarness *self); /* questions that are open */
+int64_t hk_harness_verify_wait (const HkHarness *self); /* WAIT_US of the last one */
 void hk_harness_deadline (HkHarness *self, int64_t deadline_us);
 
 /* ---- instances */

@@ -88,6 +88,64 @@ answer_question (HkHarness *self, Question *q)
     g_free (q);
 }
 
+/* ---- address verification */
+
+HkVerify *
+hk_harness_verify_start (const HkHost *host, HkSpan address, int64_t wait_us, HkVerifyFn fn,
+                         void *data)
+{
+    HkHarness *self = harness_of (host);
+    g_autofree char *key = dup_span (address);
+    const char *verdict = g_hash_table_lookup (self->verdicts, key);
+    self->verify_wait_us = wait_us;
+    if (verdict == NULL)
+        return NULL;
+    HkVerify *verify = g_new (HkVerify, 1);
+    *verify = (HkVerify){self, verdict[0] - '0', g_strdup (verdict + 2), fn, data};
+    g_queue_push_tail (&self->verifies, verify);
+    return verify;
+}
+
+static void
+free_verify (HkVerify *verify)
+{
+    g_free (verify->text);
+    g_free (verify);
+}
+
+void
+hk_harness_verify_end (HkVerify *verify)
+{
+    g_assert_true (g_queue_remove (&verify->harness->verifies, verify));
+    free_verify (verify);
+}
+
+void
+hk_harness_verify (HkHarness *self, const char *address, int32_t status, const char *text)
+{
+    g_hash_table_insert (self->verdicts, g_strdup (address),
+                         g_strdup_printf ("%c %s", (char) ('0' + status), text));
+}
+
+size_t
+hk_harness_verifying (const HkHarness *self)
+{
+    return self->verifies.length;
+}
+
+int64_t
+hk_harness_verify_wait (const HkHarness *self)
+{
+    return self->verify_wait_us;
+}
+
+static void
+answer_verify (HkVerify *verify)
+{
+    verify->fn (verify->data, verify->status, span_of (verify->text));
+    free_verify (verify);
+}
+
 static int64_t
 fire_timers (HkHarness *self)
 {
@@ -146,6 +204,11 @@ hk_harness_run (HkHarness *self, bool (*done) (void *data), void *data, int time
         Question *q = g_queue_pop_head (&self->questions);
         if (q != NULL) {
             answer_question (self, q);
+            continue;
+        }
+        HkVerify *verify = g_queue_pop_head (&self->verifies);
+        if (verify != NULL) {
+            answer_verify (verify);
             continue;
         }
         int64_t wait_us = fire_timers (self);

@@ -73,6 +73,14 @@ typedef struct {
     void *data;
 } Question;
 
+struct HkVerify {
+    HkHarness *harness;
+    int32_t status;
+    char *text;
+    HkVerifyFn fn;
+    void *data;
+};
+
 struct HkHarness {
     HkHost host; /* first: the plugin's HkHost is the harness */
     const HkPlugin *plugin;
@@ -87,6 +95,9 @@ struct HkHarness {
     GString *log, *edits, *body;
     GPtrArray *watches, *timers;
     GQueue questions;
+    GHashTable *verdicts; /* address → "STATUS text" */
+    GQueue verifies;      /* HkVerify */
+    int64_t verify_wait_us;
     int64_t deadline_us;
 };
 
@@ -135,6 +146,9 @@ void hk_harness_dns_start (const HkHost *host, const char *name, uint16_t type, 
                            void *data);
 HkAnswer hk_harness_dns_session (HkCall *call, const char *name, uint16_t type, HkDnsFn fn,
                                  void *data);
+HkVerify *hk_harness_verify_start (const HkHost *host, HkSpan address, int64_t wait_us,
+                                   HkVerifyFn fn, void *data);
+void hk_harness_verify_end (HkVerify *verify);
 /* harness_services.c */
 extern const HkHost hk_harness_services;
 

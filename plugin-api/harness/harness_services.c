@@ -513,4 +513,6 @@ const HkHost hk_harness_services = {
     .counter_add = host_counter_add,
     .log_line = host_log_line,
     .dns_session = hk_harness_dns_session,
+    .verify_start = hk_harness_verify_start,
+    .verify_end = hk_harness_verify_end,
 };

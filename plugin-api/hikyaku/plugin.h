@@ -7,6 +7,8 @@
  * it exports one constant symbol and calls the services table that `open` hands it.
  *
  * Change log of the ABI (newest first; each line is a minor)
+ *   0.3  verify_start, verify_end, HK_VERIFY_*: address verification; HK_PROP_PROBE and
+ *        HK_TRANSPORT_PROBES (transport class version 2)
  *   0.2  restriction: the asynchronous form (check_start, check_finish, check_cancel) and
  *        prepare; close may be NULL; dns_session; HK_PENDING, HK_NESTED; HK_PROP_INSTANCE,
  *        HK_PROP_ONLY_RECIPIENT, HK_PROP_SENDER_STANDARD, HK_PROP_RECIPIENT_STANDARD
@@ -35,7 +37,7 @@ extern "C" {
 #endif
 
 #define HK_ABI_MAJOR 0
-#define HK_ABI_MINOR 2
+#define HK_ABI_MINOR 3
 #define HK_PLUGIN_MAGIC 0x686b5049u /* "hkPI" */
 
 #if defined(__GNUC__)
@@ -144,6 +146,7 @@ typedef struct HkTable HkTable;     /* another lookup table, opened through the 
 typedef struct HkWatch HkWatch;     /* a descriptor on the host's loop */
 typedef struct HkTimer HkTimer;     /* a timer on the host's loop */
 typedef struct HkCounter HkCounter; /* a counter in the shared mapping */
+typedef struct HkVerify HkVerify;   /* a question about an address, since 0.3 */
 
 /* First member of every class descriptor. */
 typedef struct HkClass {
@@ -269,8 +272,10 @@ enum {
     HK_PROP_RECIPIENT_STANDARD = 97,  /* ... the recipient; since 0.2 */
     HK_PROP_INSTANCE = 100,      /* restriction: the same for one message and all its
                                   * recipients, different for the next; since 0.2 */
-    HK_PROP_ONLY_RECIPIENT = 101 /* restriction: from DATA on, the recipient when there is
-                                  * one, absent when there are more; since 0.2 */
+    HK_PROP_ONLY_RECIPIENT = 101, /* restriction: from DATA on, the recipient when there is
+                                   * one, absent when there are more; since 0.2 */
+    HK_PROP_PROBE = 110 /* delivery: int: 1: nothing is to be delivered, only whether that
+                         * could be; absent: a message; see HK_TRANSPORT_PROBES; since 0.3 */
 };
 
 enum { /* HK_PROP_CONTENT_FLAGS */
@@ -327,6 +332,15 @@ enum { /* dns_start: how it ended */
     HK_DNS_LATER = 3 /* SERVFAIL, timeout */
 };
 
+/* verify_start: what is known of an address, since 0.3.  Other values mean PENDING. */
+enum {
+    HK_VERIFY_DELIVERABLE = 0,
+    HK_VERIFY_DEFERRED = 1,      /* the probe could not tell for now */
+    HK_VERIFY_UNDELIVERABLE = 2,
+    HK_VERIFY_PENDING = 3,       /* the probe is still under way */
+    HK_VERIFY_FAILED = 4         /* nobody answers: the queue manager is away */
+};
+
 enum { /* HkResult.status */
     HK_STATUS_SENT = 1,
     HK_STATUS_DEFERRED = 2,
@@ -365,6 +379,9 @@ typedef void (*HkWatchFn) (void *data, int32_t fd, uint32_t events);
 typedef void (*HkTimerFn) (void *data);
 typedef void (*HkDnsFn) (void *data, int32_t outcome, const HkDnsRecord *records,
                          size_t n_records, const char *reason);
+
+/* STATUS: HK_VERIFY_*; TEXT: what the probe met ("host mx.test said: …"). */
+typedef void (*HkVerifyFn) (void *data, int32_t status, HkSpan text);
 
 struct HkHost {
     uint32_t size;
@@ -476,6 +493,15 @@ struct HkHost {
      * live as long as FN runs.  Since 0.2. */
     HkAnswer (*dns_session) (HkCall *call, const char *name, uint16_t type, HkDnsFn fn,
                              void *data);
+
+    /* -- restriction, loop: can mail for ADDRESS be delivered (verify(8))?  Asks the cache of
+     * the queue manager, which probes when need be.  FN is called once from the loop, never
+     * from inside: with what is known, or with HK_VERIFY_PENDING when the probe has told
+     * nothing within WAIT_US.  Everybody who asks for an address shares one probe.  NULL: this
+     * process cannot ask, and FN will not be called.  Since 0.3. */
+    HkVerify *(*verify_start) (const HkHost *host, HkSpan address, int64_t wait_us,
+                               HkVerifyFn fn, void *data);
+    void (*verify_end) (HkVerify *verify); /* before FN was called: it will not be */
 };
 
 #ifdef __cplusplus

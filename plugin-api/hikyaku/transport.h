@@ -10,10 +10,15 @@
 extern "C" {
 #endif
 
-#define HK_TRANSPORT_MINOR 1
+#define HK_TRANSPORT_MINOR 2
 
 enum {                                /* HkTransportClass.transport_flags */
-    HK_TRANSPORT_AS_USER = 1 << 0     /* `user` says as whom a recipient's mail is delivered */
+    HK_TRANSPORT_AS_USER = 1 << 0,    /* `user` says as whom a recipient's mail is delivered */
+    /* Knows probes (address verification): when HK_PROP_PROBE is there, each result says what
+     * would become of a message, nothing is delivered, and the content is empty.  The host
+     * lets a class without this flag see no probe: what comes that far counts as deliverable.
+     * Since 2. */
+    HK_TRANSPORT_PROBES = 1 << 1
 };
 
 /* Whose rights a delivery needs.  Filled by `user`; strings are not needed. */

@@ -140,6 +140,8 @@ static const Line lines[] = {
     M (HkHost, edit_filter),
     M (HkHost, content_note),
     M (HkHost, dns_session),
+    M (HkHost, verify_start),
+    M (HkHost, verify_end),
     S (HkLookupClass),
     M (HkLookupClass, base),
     M (HkLookupClass, get),
