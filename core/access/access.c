@@ -329,3 +329,9 @@ hk_access_may_block_for (const HkAccess *self, HkStage stage,
             (subject->sender.size > 0 &&
              hk_router_listed_may_block (self->router, subject->sender)));
 }
+
+bool
+hk_access_is_probe_sender (HkAccess *self, HkSpan recipient, int64_t now_s, GString *out)
+{
+    return hk_router_is_probe_sender (self->router, recipient, now_s, out);
+}

@@ -45,6 +45,7 @@ typedef struct HkAccessSubject {
         tls_key_fingerprint;
     unsigned tls_bits;
     bool tls_is_resumed, tls_has_certificate, tls_is_trusted;
+    int64_t verify_wait_us;   /* HK_PROP_VERIFY_WAIT_US */
     HkSpan etrn_domain;       /* HK_STAGE_ETRN */
     HkSpan postponed; /* HK_STAGE_RCPT: what an earlier stage left in HkVerdict.postponed */
 } HkAccessSubject;
@@ -108,6 +109,11 @@ unsigned hk_access_task_sleep_s (const HkAccessTask *self);
 /* True: the answer is there.  Else READY is called once, from the loop, never from inside. */
 bool hk_access_task_ask (HkAccessTask *self, void (*ready) (void *data), void *data);
 void hk_access_task_free (HkAccessTask *self); /* cancels what it waits for */
+
+/* Mail to what address probes are from is taken, whatever the lists say (postconf(5),
+ * address_verify_sender).  OUT: whom it is for. */
+bool hk_access_is_probe_sender (HkAccess *self, HkSpan recipient, int64_t now_s,
+                                GString *out);
 
 /* A client is there, or its names are: let restrictions ask ahead.  Loop. */
 bool hk_access_prepares (const HkAccess *self); /* one of them does */

@@ -133,6 +133,9 @@ hk_access_prop_int (HkAccessRun *run, uint32_t id, int64_t *out)
     case HK_PROP_IMPROPER_PIPELINING:
         *out = s->improper_pipelining;
         return HK_FOUND;
+    case HK_PROP_VERIFY_WAIT_US:
+        *out = s->verify_wait_us;
+        return HK_FOUND;
     case HK_PROP_TLS_BITS:
         *out = s->tls_bits;
         return s->tls_version.size > 0 ? HK_FOUND : HK_ABSENT;

@@ -265,7 +265,7 @@ send_job (Child *child, const Part *part)
     hk_envelope_pack (&envelope, packed);
     GByteArray *out = hk_channel_begin (child->channel, HK_FRAME_JOB);
     hk_pack_u64 (out, part->number);
-    hk_pack_u64 (out, hk_content_serial (job->content));
+    hk_pack_u64 (out, job->content != NULL ? hk_content_serial (job->content) : 0);
     hk_pack_u64 (out, job->offset);
     hk_pack_u64 (out, job->size);
     hk_pack_i64 (out, job->active_us);
@@ -295,7 +295,8 @@ hk_children_run (HkChildren *self, HkJob *job, const HkUser *user, const uint32_
         return;
     }
     g_hash_table_insert (child->parts, &part->number, part);
-    send_content (child, job->content);
+    if (job->content != NULL) /* a probe has none */
+        send_content (child, job->content);
     send_job (child, part);
 }
 

@@ -46,6 +46,7 @@ struct HkDeliver {
     HkChildren *children; /* NULL: deliver with the rights of this process */
     HkUser nobody;        /* whose rights a recipient without a user gets */
     bool is_child;
+    bool forgets_failed_probes; /* address_verify_negative_cache = no */
     GPtrArray *peers;
     GHashTable *contents;  /* set of HkContent, all that are open */
     GPtrArray *forwarding; /* jobs that wait for qmgr's FORWARDED */

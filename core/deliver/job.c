@@ -137,7 +137,8 @@ static bool
 ask_forwards (HkJob *self)
 {
     HkChannel *channel = hk_peer_channel (self->peer);
-    if (self->deliver->is_child || channel == NULL)
+    if (self->deliver->is_child || channel == NULL ||
+        (self->envelope->flags & HK_ENVELOPE_PROBE))
         return false;
     for (size_t i = 0; i < self->envelope->n_recipients; i++)
         if (self->outcomes[i].status == HK_STATUS_FORWARDED && !self->outcomes[i].is_asked)
@@ -395,6 +396,28 @@ run (HkJob *self)
         hk_workers_run (deliver->workers, work, worked, self);
 }
 
+/* No content is there, and no plugin that does not know of probes may see one: what comes that
+ * far would be delivered as far as anybody knows. */
+static void
+run_probe (HkJob *self)
+{
+    const HkDeliverTransport *t = &self->deliver->transport;
+    if (t->class->transport_flags & HK_TRANSPORT_PROBES) {
+        run (self);
+        return;
+    }
+    g_autofree char *text = g_strdup_printf ("delivers through %s", t->service);
+    HkOutcome outcome = {.status = HK_STATUS_SENT,
+                         .flags = HK_RESULT_FINAL,
+                         .dsn = HK_SPAN ("2.0.0"),
+                         .text = hk_span_text (text),
+                         .relay = hk_span_text (t->service)};
+    for (size_t i = 0; i < self->envelope->n_recipients; i++)
+        hk_job_set_outcome (self, i, &outcome);
+    self->n_parts = 1;
+    hk_job_part_ended (self);
+}
+
 /* ---- reading */
 
 static bool
@@ -477,6 +500,10 @@ hk_job_start (HkDeliver *deliver, HkPeer *peer, HkSpan payload, HkContentSlotFn 
     }
     deliver->n_jobs++;
     make_ready (self);
+    if (self->envelope->flags & HK_ENVELOPE_PROBE) {
+        run_probe (self);
+        return true;
+    }
     find_content (self, slot (peer, key));
     if (self->content == NULL) {
         self->n_parts = 1;

@@ -71,6 +71,9 @@ job_prop_int (HkCall *call, uint32_t id, int64_t *out)
     const HkEnvelope *e = job->envelope;
     uint64_t port;
     switch (id) {
+    case HK_PROP_PROBE:
+        *out = 1;
+        return e->flags & HK_ENVELOPE_PROBE ? HK_FOUND : HK_ABSENT;
     case HK_PROP_SIZE:
         *out = (int64_t) job->size;
         return HK_FOUND;
@@ -112,6 +115,8 @@ job_content_size (HkCall *call)
 static HkSpan
 content_of (const HkJob *job)
 {
+    if (job->content == NULL) /* a probe */
+        return HK_SPAN ("");
     return hk_span (hk_content_data (job->content) + job->offset, (size_t) job->size);
 }
 

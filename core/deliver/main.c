@@ -245,6 +245,8 @@ start (Process *self, const char *dir, const char *index, GError **error)
     if (deliver->children == NULL && deliver->transport.class->start == NULL)
         deliver->workers = hk_workers_new (deliver->loop, deliver->transport.limit);
     deliver->max_idle_us = hk_settings_int (self->settings, "max_idle") * HK_SECOND;
+    deliver->forgets_failed_probes =
+        !hk_settings_bool (self->settings, "address_verify_negative_cache");
     deliver->forward_timeout_us =
         hk_settings_int (self->settings, "deliver_forward_timeout") * HK_SECOND;
     deliver->ended = on_ended;

@@ -3,9 +3,21 @@
 
 #include "deliver_priv.h"
 
+/* As bounce(8) has it for address probes. */
 static const char *
-status_word (int status)
+probe_word (const HkDeliver *deliver, int status)
 {
+    if (status == HK_STATUS_SENT || status == HK_STATUS_FORWARDED)
+        return "deliverable";
+    return deliver->forgets_failed_probes ? "undeliverable-but-not-cached"
+                                          : "undeliverable";
+}
+
+static const char *
+status_word (const HkDeliver *deliver, const HkEnvelope *envelope, int status)
+{
+    if (envelope->flags & HK_ENVELOPE_PROBE)
+        return probe_word (deliver, status);
     switch (status) {
     case HK_STATUS_SENT:
     case HK_STATUS_FORWARDED:
@@ -49,7 +61,7 @@ hk_outcome_emit (HkDeliver *deliver, const HkJob *job, const char *queue_id, siz
     hk_event_number (&event, HK_PROP_DELAY_CONNECT_US, connect);
     hk_event_number (&event, HK_PROP_DELAY_XMIT_US, transmit);
     hk_event_text (&event, HK_PROP_DSN, outcome->dsn);
-    hk_event_text (&event, HK_PROP_STATUS, hk_span_text (status_word (outcome->status)));
+    hk_event_text (&event, HK_PROP_STATUS, hk_span_text (status_word (deliver, envelope, outcome->status)));
     hk_event_text (&event, HK_PROP_TEXT, outcome->text);
     hk_events_emit (deliver->events, &event);
 }

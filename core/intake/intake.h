@@ -81,4 +81,10 @@ void hk_incoming_abandon (HkIncoming *self);
 /* The session is gone while finish is under way: the message stays, FN is not called. */
 void hk_incoming_forget (HkIncoming *self);
 
+/* ---- where mail would go, without a message: INCOMING has one recipient, and is abandoned
+ * afterwards.  Appends to OUT (HkSpan, valid as long as INCOMING) what canonical and alias
+ * tables make of it.  False: a table did not answer, *OUT_WHY.  Any thread. */
+bool hk_incoming_expand (HkIncoming *self, GArray *out, const char **out_why);
+bool hk_intake_may_block (const HkIntake *self); /* a table does */
+
 #endif

@@ -1,4 +1,4 @@
-libhkintake_la_SOURCES = core/intake/alias.c core/intake/edits.c core/intake/envelope.c \
+libhkintake_la_SOURCES = core/intake/alias.c core/intake/edits.c core/intake/envelope.c core/intake/expand.c \
 	core/intake/filter.c core/intake/header_addresses.c \
 	core/intake/headers.c core/intake/incoming.c core/intake/intake.c \
 	core/intake/params.c core/intake/scan.c core/intake/spool.c core/intake/intake.h \

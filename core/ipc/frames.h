@@ -18,15 +18,20 @@ enum {
                            * everything before it must be read from disk */
     HK_FRAME_QUEUED = 2,  /* u segment, u offset, u length of the record, u content size,
                            * s packed envelope; the lane is HELLO's */
+    HK_FRAME_VERIFY = 4,  /* u request, u wait_us, s address: can mail for it be delivered?
+                           * answered by one VERIFIED, after WAIT at the latest */
     /* -- qmgr → smtpd */
     HK_FRAME_PRESSURE = 3, /* u: 1 slow down taking mail, 0 normal */
+
+    HK_FRAME_VERIFIED = 5, /* u request, u HK_VERIFY_*, s text */
 
     /* -- qmgr → deliver */
     HK_FRAME_CONTENT = 16, /* u key; with a descriptor, read-only: a segment or message file */
     HK_FRAME_FORGET = 17,  /* u key: close it */
     HK_FRAME_JOB = 18,     /* u job, u content key, u content offset, u content size,
                             * i active_us, u retries, s nexthop, s packed envelope with this
-                            * job's recipients only */
+                            * job's recipients only.  An address probe (HK_ENVELOPE_PROBE)
+                            * has no content: key, offset and size are 0 */
     HK_FRAME_FORWARDED = 19, /* answer to FORWARD: u job, u recipient index, u 0 durable / 1
                             * failed, s new queue id or reason */
     /* -- deliver → qmgr */

@@ -29,8 +29,9 @@ enum { /* HkEnvelope.flags */
        HK_ENVELOPE_RET_HDRS = 1 << 3,  /* RET=HDRS */
        HK_ENVELOPE_RET_FULL = 1 << 4,
        HK_ENVELOPE_LOCAL = 1 << 5, /* local submission */
-       HK_ENVELOPE_NOTICE = 1 << 6 /* made by this system: never notify about it but
-                                    * by the double bounce */
+       HK_ENVELOPE_NOTICE = 1 << 6, /* made by this system: never notify about it but
+                                     * by the double bounce */
+       HK_ENVELOPE_PROBE = 1 << 7   /* in a JOB frame only: no message, an address probe */
 };
 
 /* All spans are borrowed from `backing` (unpacked) or from whoever filled them. */

@@ -39,8 +39,8 @@ hk_active_find (Qmgr *q, HkQueueId id)
 /* ---- log lines
  * ------------------------------------------------------------------------------ */
 
-static void
-log_active (Active *self)
+void
+hk_active_log_start (Active *self)
 {
     if (self->q->events == NULL)
         return;
@@ -60,6 +60,8 @@ hk_active_log (Active *self, size_t i, const char *agent, const char *status,
 {
     if (self->q->events == NULL)
         return;
+    if (self->probe != NULL)
+        status = hk_probe_word (self, status);
     const HkRecipient *recipient = &self->envelope->recipients[i];
     int64_t now = hk_wall_us (self->q->clock), arrival = self->envelope->arrival_us;
     char id[HK_QUEUE_ID_TEXT];
@@ -92,6 +94,8 @@ hk_active_set (Active *self, size_t i, int status, unsigned flags, Report *repor
     recipient->report = report;
     recipient->status = (uint8_t) status;
     recipient->flags = (uint8_t) flags;
+    if (self->probe != NULL) /* counted as such */
+        return;
     hk_stats_add (status == HK_STATUS_SENT      ? self->q->count.sent
                   : status == HK_STATUS_BOUNCED ? self->q->count.bounced
                                                 : self->q->count.deferrals,
@@ -110,7 +114,7 @@ hk_active_defer (Active *self, size_t i, const char *dsn, const char *text)
 void
 hk_active_bounce (Active *self, size_t i, const char *dsn, const char *text)
 {
-    if (self->q->params.soft_bounce) {
+    if (self->q->params.soft_bounce && self->probe == NULL) {
         g_autofree char *soft = g_strdup (dsn);
         if (soft[0] == '5')
             soft[0] = '4';
@@ -182,7 +186,7 @@ active_new (Qmgr *q, HkEntry *entry, HkEnvelope *envelope, const HkRecipientStat
 static void
 active_start (Active *self)
 {
-    log_active (self);
+    hk_active_log_start (self);
     if (self->entry->is_forced_expire)
         expire_now (self);
     if (self->n_routed < self->envelope->n_recipients) {
@@ -252,6 +256,10 @@ hk_qmgr_admit (Qmgr *q, const HkLocation *where, uint64_t content_size, HkSpan p
     HkEnvelope *envelope = hk_envelope_unpack (bytes);
     if (envelope == NULL)
         return false;
+    if (envelope->flags & HK_ENVELOPE_PROBE) { /* of our own jobs only */
+        hk_envelope_free (envelope);
+        return false;
+    }
     HkEntry *entry = hk_store_admit (q->store, envelope->queue_id, where, content_size);
     if (entry == NULL) { /* known already */
         hk_envelope_free (envelope);
@@ -382,6 +390,10 @@ hk_active_withdraw (Active *self)
 void
 hk_active_check (Active *self)
 {
+    if (self->probe != NULL) {
+        hk_probe_check (self);
+        return;
+    }
     if (self->is_settling || self->is_routing || self->q->is_ending ||
         hk_sched_message_running (self->sched) > 0)
         return;

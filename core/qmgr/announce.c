@@ -17,6 +17,7 @@ hk_server_close (Server *self)
     if (self->closed != NULL)
         self->closed (self->closed_data);
     hk_list_cancel (self);
+    hk_verify_server_gone (self);
     g_clear_pointer (&self->sites, g_ptr_array_unref);
     g_ptr_array_remove_fast (self->q->servers, self);
     hk_channel_close (self->channel);
@@ -84,6 +85,7 @@ hk_announce_frame (Server *self, uint16_t type, HkSpan payload)
     bool ok = type == HK_FRAME_HELLO        ? hello (self, &in)
               : type == HK_FRAME_QUEUED     ? queued (self, &in)
               : type == HK_FRAME_FLUSH_SITE ? flush_site (self, &in)
+              : type == HK_FRAME_VERIFY     ? hk_verify_frame (self, &in)
                                             : true; /* of a newer worker */
     if (ok)
         return;

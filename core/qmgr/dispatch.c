@@ -206,6 +206,10 @@ give_content (Run *run, uint64_t *out_key, uint64_t *out_offset, GError **error)
 {
     Conn *conn = run->conn;
     Active *active = run->active;
+    if (active->probe != NULL) { /* there is none */
+        *out_key = *out_offset = 0;
+        return true;
+    }
     if (active->segment != NULL) {
         uint64_t key = active->segment->key;
         *out_key = key;

@@ -154,7 +154,10 @@ serve_tool (Main *self, GError **error)
 static bool
 serve (Main *self, GError **error)
 {
-    if (!hk_qmgr_open_queue (self->qmgr, error) || !hk_qmgr_listen (self->qmgr, error))
+    if (!hk_qmgr_open_queue (self->qmgr, error))
+        return false;
+    hk_verify_open (self->qmgr);
+    if (!hk_qmgr_listen (self->qmgr, error))
         return false;
     if (self->control != NULL)
         hk_channel_send (self->control, HK_FRAME_UP, HK_SPAN_NONE, -1);

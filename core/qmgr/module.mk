@@ -1,9 +1,9 @@
 role_PROGRAMS += qmgr
 HK_QMGR_SOURCES = core/qmgr/active.c core/qmgr/announce.c core/qmgr/change.c \
 	core/qmgr/content.c core/qmgr/dispatch.c core/qmgr/dispatch_priv.h core/qmgr/list.c \
-	core/qmgr/notice.c core/qmgr/params.h core/qmgr/qmgr.c core/qmgr/qmgr_priv.h core/qmgr/result.c \
+	core/qmgr/notice.c core/qmgr/probe.c core/qmgr/params.h core/qmgr/qmgr.c core/qmgr/qmgr_priv.h core/qmgr/result.c \
 	core/qmgr/route.c core/qmgr/settle.c core/qmgr/submit.c core/qmgr/tools.c \
-	core/qmgr/transport.c core/qmgr/waiting.c
+	core/qmgr/transport.c core/qmgr/verify.c core/qmgr/verify_priv.h core/qmgr/waiting.c
 qmgr_SOURCES = core/qmgr/main.c $(HK_QMGR_SOURCES)
 qmgr_LDADD = libhkrole.la $(HK_FLOOR6_LIBS)
 

@@ -4,6 +4,6 @@
 
 #include "conf/conf.h"
 
-extern const HkConfSpec hk_qmgr_params[];
+extern const HkConfSpec hk_qmgr_params[], hk_verify_params[];
 
 #endif

@@ -116,7 +116,7 @@ set_gauges (Qmgr *self)
 static bool
 can_drain (const Qmgr *self)
 {
-    if (self->n_running > 0 || self->n_submissions > 0)
+    if (self->n_running > 0 || self->n_submissions > 0 || !hk_verify_is_resting (self))
         return false;
     GHashTableIter iter;
     gpointer active;
@@ -328,6 +328,8 @@ hk_qmgr_reload (Qmgr *self, GError **error)
     self->settings = g_steal_pointer (&settings);
     hk_qmgr_apply (self);
     hk_settings_unref (old);
+    if (self->verify != NULL)
+        hk_verify_open (self);
     hk_qmgr_transports_reload (self);
     hk_qmgr_wake (self);
     return true;
@@ -371,6 +373,7 @@ hk_qmgr_free (Qmgr *self)
         hk_intake_free (self->intake);
     for (guint i = 0; i < self->transports->len; i++)
         hk_transport_disconnect (g_ptr_array_index (self->transports, i));
+    hk_verify_free (self);
     if (self->store != NULL) {
         free_active (self);
         hk_qmgr_close_segments (self);

@@ -32,6 +32,8 @@ typedef struct Conn Conn;
 typedef struct Run Run;
 typedef struct SegmentFile SegmentFile;
 typedef struct Server Server;
+typedef struct Probe Probe;
+typedef struct Verify Verify;
 
 /* ---- waiting.c: messages that are not active ---- */
 
@@ -85,6 +87,7 @@ struct Qmgr {
     HkLane *lane;     /* 0, for notices */
     HkIntake *intake; /* into it */
     HkSched *sched;
+    Verify *verify; /* NULL: nobody probes addresses */
 
     Ring fresh; /* incoming */
     HkHeap deferred;
@@ -166,6 +169,7 @@ struct Active {
     unsigned n_notices;  /* being made durable */
     bool is_routing;     /* a worker has it */
     bool is_deleted, is_held, was_deferred, is_settling, notice_failed;
+    Probe *probe; /* NULL: a message; else nothing of it is in the store (verify_priv.h) */
     Recipient recipients[];
 };
 
@@ -186,6 +190,7 @@ void hk_active_free (Active *self);
 /* Take what is pending out of the schedule. */
 void hk_active_withdraw (Active *self);
 
+void hk_active_log_start (Active *self);
 /* A log line "to=<…>, relay=none, … status=WORD (text)" by AGENT. */
 void hk_active_log (Active *self, size_t i, const char *agent, const char *status,
                     const char *dsn, HkSpan text);
@@ -197,6 +202,9 @@ void hk_active_bounce (Active *self, size_t i, const char *dsn, const char *text
 
 void hk_qmgr_route (Qmgr *q, unsigned n); /* recipients of to_route, at most N */
 void hk_qmgr_unroute (Active *self);      /* not any more */
+/* The router's answer for recipient I: into the schedule, deferred or bounced. */
+void hk_active_take_route (Active *self, size_t i, HkAnswer answer, const HkRoute *route);
+void hk_active_discard (Active *self, size_t i); /* mail to the double-bounce address */
 
 /* ---- content.c: descriptors of segments, shared by messages ---- */
 
@@ -233,6 +241,7 @@ void hk_qmgr_take_dead (Qmgr *q); /* pending mail for dead destinations is defer
 /* ---- settle.c ---- */
 
 void hk_active_settle (Active *self);
+void hk_active_log_removed (Active *self);
 void hk_active_noticed (Active *self); /* one of its notices was written, or failed */
 /* What is known so far goes into the store: we end while it is under way. */
 void hk_active_save (Active *self);
@@ -254,6 +263,16 @@ typedef void (*SubmitFn) (HkQueueId id, const GError *error, void *data);
 void hk_qmgr_submit (Qmgr *q, HkQueueId id, HkEnvelope *envelope, HkSpan content,
                      SubmitFn fn, void *data);
 
+/* ---- verify.c, probe.c: address verification ---- */
+
+void hk_verify_open (Qmgr *q);   /* after the queue; also after a reload */
+void hk_verify_free (Qmgr *q);   /* workers and agents are gone */
+bool hk_verify_frame (Server *self, HkUnpack *in); /* HK_FRAME_VERIFY */
+void hk_verify_server_gone (Server *self);
+const char *hk_probe_word (const Active *self, const char *status); /* of the log line */
+void hk_probe_check (Active *self); /* hk_active_check, of a probe */
+bool hk_verify_is_resting (const Qmgr *q); /* no worker has a probe or the cache */
+
 /* ---- announce.c, tools.c, list.c: who connects to us ---- */
 
 struct Server {
@@ -265,6 +284,7 @@ struct Server {
     uint32_t lane;
     struct Listing *listing;
     GPtrArray *sites; /* to be flushed after the one that is under way; NULL: none */
+    GQueue questions;  /* of verify.c */
     void (*closed) (void *data); /* NULL, or told at the end */
     void *closed_data;
 };

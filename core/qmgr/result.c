@@ -34,7 +34,7 @@ static Report *
 report_of (const Active *active, size_t i, int status, HkSpan dsn, HkSpan text,
            HkSpan diagnostic, HkSpan remote)
 {
-    if (status == HK_STATUS_SENT &&
+    if (status == HK_STATUS_SENT && active->probe == NULL &&
         !(active->envelope->recipients[i].notify & HK_NOTIFY_SUCCESS))
         return NULL;
     return hk_report_new (dsn, text, diagnostic, remote);
@@ -53,7 +53,8 @@ record (Run *run, size_t k, int status, uint32_t flags, HkUnpack *in)
     char code[12] = "";
     memcpy (code, dsn.data != NULL ? (const char *) dsn.data : "",
             MIN (dsn.size, sizeof code - 1));
-    if (status == HK_STATUS_BOUNCED && active->q->params.soft_bounce) {
+    if (status == HK_STATUS_BOUNCED && active->q->params.soft_bounce &&
+        active->probe == NULL) {
         status = HK_STATUS_DEFERRED;
         if (code[0] == '5')
             code[0] = '4';
@@ -88,6 +89,8 @@ static void
 journal (Run *run)
 {
     Active *active = run->active;
+    if (active->probe != NULL)
+        return; /* the journal is about messages */
     if (hk_sched_message_pending (active->sched) == 0 &&
         hk_sched_message_running (active->sched) == 1 &&
         active->n_routed == active->envelope->n_recipients)

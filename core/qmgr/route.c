@@ -11,12 +11,15 @@
 /* ---- one answer
  * -------------------------------------------------------------------------- */
 
-static void
-discard (Active *self, size_t i)
+void
+hk_active_discard (Active *self, size_t i)
 {
     HkSpan text = HK_SPAN ("undeliverable postmaster notification discarded");
     hk_active_log (self, i, "qmgr", "sent", "2.0.0", text);
-    hk_active_set (self, i, HK_STATUS_SENT, HK_RESULT_FINAL | HK_RESULT_DSN_RELAYED, NULL);
+    hk_active_set (self, i, HK_STATUS_SENT, HK_RESULT_FINAL | HK_RESULT_DSN_RELAYED,
+                   self->probe == NULL ? NULL
+                                       : hk_report_new (HK_SPAN ("2.0.0"), text,
+                                                        HK_SPAN_NONE, HK_SPAN_NONE));
 }
 
 /* With one recipient a job, limits count by recipient
@@ -35,8 +38,8 @@ enter (Active *self, size_t i, Transport *transport, const char *nexthop)
     }
 }
 
-static void
-take_answer (Active *self, size_t i, HkAnswer answer, const HkRoute *route)
+void
+hk_active_take_route (Active *self, size_t i, HkAnswer answer, const HkRoute *route)
 {
     const char *dsn, *reason;
     switch (answer) {
@@ -119,11 +122,11 @@ route_inline (Active *self, unsigned n)
             continue;
         if (hk_notice_is_double_bounce_address (self->q,
                                                 self->envelope->recipients[i].address)) {
-            discard (self, i);
+            hk_active_discard (self, i);
             continue;
         }
         HkAnswer answer = resolve (self->q, self->q->router, self->envelope, i, &route);
-        take_answer (self, i, answer, &route);
+        hk_active_take_route (self, i, answer, &route);
     }
     hk_route_clear (&route);
     return done;
@@ -171,9 +174,9 @@ worked (void *data)
             /* withdrawn meanwhile */
         } else if (hk_notice_is_double_bounce_address (
                        self->q, self->envelope->recipients[i].address)) {
-            discard (self, i);
+            hk_active_discard (self, i);
         } else {
-            take_answer (self, i, answer->answer, &answer->route);
+            hk_active_take_route (self, i, answer->answer, &answer->route);
         }
         hk_route_clear (&answer->route);
     }

@@ -4,8 +4,8 @@
 #include "base/log.h"
 #include "qmgr/qmgr_priv.h"
 
-static void
-log_removed (Active *self)
+void
+hk_active_log_removed (Active *self)
 {
     if (self->q->events == NULL)
         return;
@@ -21,7 +21,7 @@ static void
 remove_message (Active *self)
 {
     Qmgr *q = self->q;
-    log_removed (self);
+    hk_active_log_removed (self);
     hk_stats_add (q->count.removed, 1);
     hk_store_done (q->store, self->entry);
     hk_active_free (self);

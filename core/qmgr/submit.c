@@ -200,7 +200,8 @@ hk_run_forward (Conn *conn, HkUnpack *in)
     Run *run = hk_run_find (conn, hk_unpack_u64 (in));
     uint64_t k = hk_unpack_u64 (in);
     HkSpan sender = hk_unpack_span (in), header = hk_unpack_span (in);
-    if (in->failed || run == NULL || k >= run->job.n_recipients)
+    if (in->failed || run == NULL || k >= run->job.n_recipients ||
+        run->active->probe != NULL) /* a probe is no mail */
         return false;
     g_autoptr (GPtrArray) keep = g_ptr_array_new_with_free_func (free_string);
     g_autoptr (GError) error = NULL;

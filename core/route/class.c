@@ -256,6 +256,14 @@ refused_by_route (HkRouter *self, HkSpan address, HkUnlisted *out, char **out_re
     return answer == HK_REJECT ? HK_ABSENT : answer == HK_OK ? HK_FOUND : answer;
 }
 
+/* The names that the mail system itself has (RFC 5321 4.5.1, bounce(8)). */
+static bool
+is_system_name (HkRouter *self, HkSpan local)
+{
+    return hk_span_is_ci (local, "postmaster") || hk_span_is_ci (local, "mailer-daemon") ||
+           hk_span_is_ci (local, hk_settings_get (self->settings, "double_bounce_sender"));
+}
+
 static HkAnswer
 find_listed (HkRouter *self, const HkPlace *place, HkUnlisted *out, char **out_reason)
 {
@@ -273,7 +281,8 @@ find_listed (HkRouter *self, const HkPlace *place, HkUnlisted *out, char **out_r
             return answer;
     }
     ClassTable table;
-    if (!class_table (self, place->place, &table) || hk_maps_is_empty (table.maps))
+    if (!class_table (self, place->place, &table) || hk_maps_is_empty (table.maps) ||
+        (place->place == HK_DEST_LOCAL && is_system_name (self, place->local)))
         return HK_FOUND;
     answer = hk_maps_search (table.maps, table.order, place->address, &self->search, NULL,
                              out_reason);

@@ -12,6 +12,10 @@ extern const HkConfSpec hk_route_params[];
 
 typedef struct HkRouter HkRouter;
 HkRouter *hk_router_new (HkPlugins *plugins, HkSettings *settings, GError **error);
+/* ... for address probes: address_verify_* stand instead of transport_maps, relayhost and
+ * their kin.  Where they say the same, it is USUAL once more. */
+HkRouter *hk_router_new_for_probes (HkPlugins *plugins, HkSettings *settings,
+                                    HkRouter *usual, GError **error);
 HkRouter *hk_router_ref (HkRouter *self);
 void hk_router_unref (HkRouter *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (HkRouter, hk_router_unref)
@@ -55,6 +59,13 @@ bool hk_router_is_ours (HkRouter *self, HkSpan domain);
  * thread; there is one such router in a process.  It is kept until the next call; NULL:
  * none. */
 void hk_router_serve (HkRouter *self, HkPlugins *plugins);
+
+/* Whom probes are from, in standard form; with address_verify_sender_ttl its local part tells
+ * the time.  Empty: the null sender. */
+void hk_router_probe_sender (HkRouter *self, int64_t now_s, GString *out);
+/* Is ADDRESS what a probe of this time or shortly before is, or was, from?  OUT: without the
+ * time.  The null sender is nobody's recipient: false. */
+bool hk_router_is_probe_sender (HkRouter *self, HkSpan address, int64_t now_s, GString *out);
 
 /* Where a recipient goes.  transport_maps, sender_dependent_*, relayhost,
  * default_transport, relocated_maps.  HK_OK, HK_LATER, or HK_REJECT: bounce with dsn and

@@ -22,6 +22,7 @@ struct HkRouter {
     HkSearch search_domain; /* transport_maps: its own parent_domain_matches_subdomains */
     GHashTable *own_ips;    /* text of addresses → itself */
     bool may_block, lists_may_block;
+    bool for_probes;
     bool may_give_error; /* some route can end in "error:": listed() has to look */
 };
 
@@ -35,6 +36,10 @@ typedef struct {
 /* HK_OK or HK_LATER.  hk_place_clear in both cases. */
 HkAnswer hk_router_place (HkRouter *self, HkSpan address, HkPlace *out, char **out_reason);
 void hk_place_clear (HkPlace *self);
+
+/* probes.c: the parameter that stands for NAME in a router for probes. */
+const char *hk_route_probe_name (const char *name);
+bool hk_route_probes_differ (HkSettings *settings); /* does one of them say something else? */
 
 /* Collect the addresses that inet_interfaces and proxy_interfaces stand for. */
 GHashTable *hk_route_own_ips (HkSettings *settings);

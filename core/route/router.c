@@ -7,6 +7,12 @@ is_ours (HkSpan domain, void *data)
     return hk_router_is_ours (data, domain);
 }
 
+static const char *
+name_of (const HkRouter *self, const char *name)
+{
+    return self->for_probes ? hk_route_probe_name (name) : name;
+}
+
 static void
 read_names (HkRouter *self)
 {
@@ -27,7 +33,7 @@ read_names (HkRouter *self)
         {"empty_address_default_transport_maps_lookup_key", &self->empty_transport_key},
     };
     for (size_t i = 0; i < G_N_ELEMENTS (texts); i++)
-        *texts[i].out = hk_settings_get (self->settings, texts[i].name);
+        *texts[i].out = hk_settings_get (self->settings, name_of (self, texts[i].name));
 }
 
 static void
@@ -67,8 +73,9 @@ open_maps (HkRouter *self, HkPlugins *plugins, GError **error)
         {"recipient_canonical_maps", &self->recipient_canonical},
     };
     for (size_t i = 0; i < G_N_ELEMENTS (maps); i++) {
-        const char *specs = hk_settings_get (self->settings, maps[i].name);
-        *maps[i].out = hk_maps_open (plugins, self->settings, maps[i].name, specs, error);
+        const char *name = name_of (self, maps[i].name);
+        const char *specs = hk_settings_get (self->settings, name);
+        *maps[i].out = hk_maps_open (plugins, self->settings, name, specs, error);
         if (*maps[i].out == NULL)
             return false;
         self->may_block |= hk_maps_may_block (*maps[i].out);
@@ -133,11 +140,12 @@ may_give_error (const HkRouter *self)
            !hk_maps_is_empty (self->sender_transports);
 }
 
-HkRouter *
-hk_router_new (HkPlugins *plugins, HkSettings *settings, GError **error)
+static HkRouter *
+router_new (HkPlugins *plugins, HkSettings *settings, bool for_probes, GError **error)
 {
     g_autoptr (HkRouter) self = g_new0 (HkRouter, 1);
     self->n_refs = 1;
+    self->for_probes = for_probes;
     self->settings = hk_settings_ref (settings);
     read_names (self);
     read_switches (self);
@@ -148,6 +156,21 @@ hk_router_new (HkPlugins *plugins, HkSettings *settings, GError **error)
     set_searches (self);
     self->may_give_error = may_give_error (self);
     return g_steal_pointer (&self);
+}
+
+HkRouter *
+hk_router_new (HkPlugins *plugins, HkSettings *settings, GError **error)
+{
+    return router_new (plugins, settings, false, error);
+}
+
+HkRouter *
+hk_router_new_for_probes (HkPlugins *plugins, HkSettings *settings, HkRouter *usual,
+                          GError **error)
+{
+    if (!hk_route_probes_differ (settings))
+        return hk_router_ref (usual);
+    return router_new (plugins, settings, true, error);
 }
 
 HkRouter *

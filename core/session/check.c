@@ -90,6 +90,7 @@ fill_subject (HkSession *self, HkStage stage, HkSpan recipient, HkAccessSubject 
         .postponed = postponed (self),
         .instance = hk_span_text (texts->instance),
         .dns = self->dns,
+        .verify_wait_us = self->dialogue->verify_wait_us,
         .etrn_domain =
             self->last_verb == HK_VERB_ETRN && self->asked != NULL
                 ? hk_span_text (self->asked)

@@ -101,6 +101,8 @@ const HkConfSpec hk_guard_params[] = {
 void
 hk_patience_read (HkPatience *out, HkSettings *v)
 {
+    out->verify_wait_us = (hk_settings_int (v, "address_verify_poll_count") - 1) *
+                          hk_settings_int (v, "address_verify_poll_delay") * HK_SECOND;
     out->timeout_us = hk_settings_int (v, "smtpd_timeout") * HK_SECOND;
     out->error_sleep_us = hk_settings_int (v, "smtpd_error_sleep_time") * HK_SECOND;
     out->soft_error_limit = (unsigned) hk_settings_int (v, "smtpd_soft_error_limit");
@@ -113,6 +115,7 @@ void
 hk_patience_apply (const HkPatience *self, HkDialogue *d)
 {
     d->timeout_us = self->timeout_us;
+    d->verify_wait_us = self->verify_wait_us;
     d->error_sleep_us = self->error_sleep_us;
     d->soft_error_limit = self->soft_error_limit;
     d->hard_error_limit = self->hard_error_limit;

@@ -21,7 +21,7 @@ struct HkDialogue;
 
 /* What stress shortens: read twice, with and without stress=yes. */
 typedef struct {
-    int64_t timeout_us, error_sleep_us;
+    int64_t timeout_us, error_sleep_us, verify_wait_us;
     unsigned soft_error_limit, hard_error_limit, junk_limit, min_data_rate;
 } HkPatience;
 void hk_patience_read (HkPatience *out, HkSettings *view);

@@ -43,7 +43,7 @@ struct HkDialogue {
     bool ehlo_silent;
     uint64_t size_limit; /* message_size_limit; 0: none */
     size_t line_limit;
-    int64_t timeout_us, error_sleep_us, peername_timeout_us;
+    int64_t timeout_us, error_sleep_us, peername_timeout_us, verify_wait_us;
     unsigned min_data_rate;
     unsigned recipient_limit, recipient_overshoot;
     unsigned soft_error_limit, hard_error_limit, junk_limit;

@@ -165,6 +165,24 @@ is_over_limit (HkSession *self)
     return true;
 }
 
+/* A server that we ask about an address may ask us about the sender of that question: no
+ * restriction stands in its way, or the two would wait for each other. */
+static bool
+take_probe_sender (HkSession *self)
+{
+    HkSessions *sessions = self->dialogue->sessions;
+    HkRcptOptions *asked = &self->tx->asked;
+    g_autoptr (GString) base = g_string_new (NULL);
+    int64_t now_s = hk_wall_us (hk_loop_clock (sessions->options.loop)) / HK_SECOND;
+    if (self->dialogue->access == NULL ||
+        !hk_access_is_probe_sender (self->dialogue->access, asked->recipient, now_s, base))
+        return false;
+    asked->recipient = hk_arena_copy (self->tx->arena, hk_span_string (base));
+    hk_verdict_reset (&sessions->verdict);
+    rcpt_checked (self, &sessions->verdict);
+    return true;
+}
+
 void
 hk_session_rcpt (HkSession *self, HkSpan argument)
 {
@@ -185,6 +203,8 @@ hk_session_rcpt (HkSession *self, HkSpan argument)
         return;
     }
     if (hk_screen_refuses_recipient (self, self->tx->asked.recipient))
+        return;
+    if (take_probe_sender (self))
         return;
     /* The check may outlive the line. */
     self->tx->asked.recipient = hk_arena_copy (self->tx->arena, self->tx->asked.recipient);

@@ -15,6 +15,7 @@ struct HkAnnouncer {
     HkPressureFn pressure;
     void *data;
     HkChannel *channel; /* NULL: not connected */
+    HkVerifier *verifier; /* NULL: none */
     HkLoopTimer timer;
     int64_t wait_us;
 };
@@ -29,6 +30,8 @@ on_frame (HkChannel *channel, uint16_t type, HkSpan payload, int fd, void *data)
         close (fd);
     if (type == HK_FRAME_PRESSURE)
         self->pressure (hk_unpack_u64 (&u) != 0, self->data);
+    else if (type == HK_FRAME_VERIFIED && self->verifier != NULL)
+        hk_verifier_answered (self->verifier, payload);
 }
 
 static void
@@ -37,6 +40,7 @@ on_closed (HkChannel *channel, void *data)
     HkAnnouncer *self = data;
     hk_channel_close (channel);
     self->channel = NULL;
+    hk_announcer_set_verifier (self, self->verifier);
     self->pressure (false, self->data);
     hk_timer_arm (&self->timer, self->wait_us);
 }
@@ -69,6 +73,15 @@ connect_now (HkLoopTimer *timer)
     self->wait_us = first_wait_us;
     self->channel = hk_channel_new (self->loop, fd, &fns, self);
     say_hello (self);
+    hk_announcer_set_verifier (self, self->verifier);
+}
+
+void
+hk_announcer_set_verifier (HkAnnouncer *self, HkVerifier *verifier)
+{
+    self->verifier = verifier;
+    if (verifier != NULL)
+        hk_verifier_connect (verifier, self->channel);
 }
 
 HkAnnouncer *

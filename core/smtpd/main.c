@@ -58,6 +58,7 @@ typedef struct {
     HkSessions *sessions;
     HkQmqps *qmqps;
     HkAnnouncer *announcer;
+    HkVerifier *verifier;
     HkListeners *listeners;
     GPtrArray *services; /* Service */
     Service *pickup_service;
@@ -604,6 +605,9 @@ open_sessions (Process *self, GError **error)
     self->announcer =
         hk_announcer_new (self->loop, hk_settings_get (self->settings, "queue_directory"),
                           self->lane, on_pressure, self);
+    self->verifier = hk_verifier_new (self->loop);
+    hk_announcer_set_verifier (self->announcer, self->verifier);
+    hk_plugins_set_verify (self->plugins, hk_verifier_start, self->verifier);
     const HkPickupOptions pickup = {
         .loop = self->loop,
         .lane = self->lane,
@@ -657,6 +661,7 @@ stop (Process *self)
     hk_sessions_free (self->sessions);
     hk_qmqps_free (self->qmqps);
     hk_announcer_free (self->announcer);
+    hk_verifier_free (self->verifier);
     if (self->control != NULL)
         hk_channel_close (self->control);
     hk_reopener_free (self->reopener);

@@ -2,7 +2,7 @@
 libhkrole_la_SOURCES += core/smtpd/params.h core/smtpd/maildrop.c core/smtpd/maildrop.h
 smtpd_parts = core/smtpd/announce.c core/smtpd/listen.c core/smtpd/pickup.c core/smtpd/rates.c \
 	core/smtpd/reopen.c core/smtpd/cleanup_view.c \
-	core/smtpd/sandbox.c core/smtpd/smtpd_priv.h
+	core/smtpd/sandbox.c core/smtpd/smtpd_priv.h core/smtpd/verify.c
 role_PROGRAMS += smtpd drop
 smtpd_SOURCES = core/smtpd/main.c $(smtpd_parts)
 smtpd_LDADD = libhkrole.la $(HK_FLOOR6_LIBS)

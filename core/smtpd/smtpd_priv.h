@@ -17,6 +17,21 @@ void hk_announcer_free (HkAnnouncer *self);
 /* Not connected: nothing; the queue manager reads the lane when it is back. */
 void hk_announcer_queued (HkAnnouncer *self, const HkIntakeOutcome *outcome);
 bool hk_announcer_flush_site (HkAnnouncer *self, HkSpan site);
+/* VERIFIER (NULL: none any more) asks over this line. */
+typedef struct HkVerifier HkVerifier;
+void hk_announcer_set_verifier (HkAnnouncer *self, HkVerifier *verifier);
+
+/* ---- verify.c: address verification, asked of the queue manager -------------------------
+ */
+
+HkVerifier *hk_verifier_new (HkLoop *loop);
+void hk_verifier_free (HkVerifier *self); /* what was asked is not answered any more */
+/* HkVerifyStartFn of host.h; VERIFIER is the HkVerifier. */
+HkVerify *hk_verifier_start (void *verifier, HkSpan address, int64_t wait_us, HkVerifyFn fn,
+                             void *data);
+/* CHANNEL: to the queue manager, ready; NULL: it is gone.  Open questions are asked again. */
+void hk_verifier_connect (HkVerifier *self, HkChannel *channel);
+void hk_verifier_answered (HkVerifier *self, HkSpan payload); /* HK_FRAME_VERIFIED */
 
 /* ---- cleanup_view.c: what holds after the dialogue -----------------------------------------
  */

@@ -7,8 +7,8 @@
  * it exports one constant symbol and calls the services table that `open` hands it.
  *
  * Change log of the ABI (newest first; each line is a minor)
- *   0.3  verify_start, verify_end, HK_VERIFY_*: address verification; HK_PROP_PROBE and
- *        HK_TRANSPORT_PROBES (transport class version 2)
+ *   0.3  address verification: verify_start, verify_end, HK_VERIFY_*, HK_PROP_VERIFY_WAIT_US;
+ *        HK_PROP_PROBE and HK_TRANSPORT_PROBES (transport class version 2)
  *   0.2  restriction: the asynchronous form (check_start, check_finish, check_cancel) and
  *        prepare; close may be NULL; dns_session; HK_PENDING, HK_NESTED; HK_PROP_INSTANCE,
  *        HK_PROP_ONLY_RECIPIENT, HK_PROP_SENDER_STANDARD, HK_PROP_RECIPIENT_STANDARD
@@ -274,8 +274,10 @@ enum {
                                   * recipients, different for the next; since 0.2 */
     HK_PROP_ONLY_RECIPIENT = 101, /* restriction: from DATA on, the recipient when there is
                                    * one, absent when there are more; since 0.2 */
-    HK_PROP_PROBE = 110 /* delivery: int: 1: nothing is to be delivered, only whether that
+    HK_PROP_PROBE = 110, /* delivery: int: 1: nothing is to be delivered, only whether that
                          * could be; absent: a message; see HK_TRANSPORT_PROBES; since 0.3 */
+    HK_PROP_VERIFY_WAIT_US = 111 /* restriction: int: how long a check should wait for a probe
+                                  * (address_verify_poll_*; less under stress); since 0.3 */
 };
 
 enum { /* HK_PROP_CONTENT_FLAGS */

@@ -52,6 +52,7 @@ static const HkTransportClass discard_class = {
              .flags = HK_THREAD_SAFE,
              .open = discard_open,
              .close = discard_close},
+    .transport_flags = HK_TRANSPORT_PROBES,
     .start = discard_start,
 };
 

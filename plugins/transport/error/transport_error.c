@@ -103,6 +103,7 @@ static const HkTransportClass error_class = {
              .flags = HK_THREAD_SAFE,
              .open = error_open,
              .close = error_close},
+    .transport_flags = HK_TRANSPORT_PROBES,
     .start = error_start,
 };
 
@@ -114,6 +115,7 @@ static const HkTransportClass retry_class = {
              .flags = HK_THREAD_SAFE,
              .open = error_open,
              .close = error_close},
+    .transport_flags = HK_TRANSPORT_PROBES,
     .start = retry_start,
 };
 

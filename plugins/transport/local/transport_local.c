@@ -155,7 +155,7 @@ static const HkTransportClass local_class = {
              .params = local_params,
              .open = local_open,
              .close = local_close},
-    .transport_flags = HK_TRANSPORT_AS_USER,
+    .transport_flags = HK_TRANSPORT_AS_USER | HK_TRANSPORT_PROBES,
     .deliver = transport_local_deliver,
     .user = transport_local_user,
 };

@@ -232,10 +232,33 @@ deliver_alias (Delivery *d)
     transport_local_targets_clear (&targets);
 }
 
+/* What would become of a message, for somebody who has an alias or an account. */
+static void
+probe_one (Delivery *d)
+{
+    if (d->note.alias != NULL) {
+        g_autofree char *text = g_strdup_printf ("aliased to %.200s", d->note.alias);
+        give (d, HK_STATUS_SENT, "2.0.0", text);
+        return;
+    }
+    if (d->self->unsupported != NULL) {
+        give (d, HK_STATUS_DEFERRED, "4.3.5", d->self->unsupported);
+        return;
+    }
+    g_autofree char *path = mailbox_path (d);
+    give (d, HK_STATUS_SENT, "2.0.0",
+          g_str_has_suffix (path, "/") ? "delivers to maildir" : "delivers to mailbox");
+}
+
 static void
 deliver_one (Delivery *d)
 {
-    if (is_loop (d)) {
+    int64_t probe = 0;
+    bool is_probe =
+        d->self->host->prop_int (d->call, HK_PROP_PROBE, &probe) == HK_FOUND;
+    if (is_probe && (d->note.alias != NULL || d->note.user != NULL)) {
+        probe_one (d);
+    } else if (is_loop (d)) {
         g_autofree char *text =
             g_strdup_printf ("mail forwarding loop for %s", d->name.address);
         give (d, HK_STATUS_BOUNCED, "5.4.6", text);

@@ -73,6 +73,7 @@ static const HkTransportClass smtp_class = {
              .params = transport_smtp_params,
              .open = smtp_open,
              .close = smtp_close},
+    .transport_flags = HK_TRANSPORT_PROBES,
     .start = smtp_start,
     .quiet = smtp_quiet,
 };
@@ -85,6 +86,7 @@ static const HkTransportClass lmtp_class = {
              .params = transport_smtp_lmtp_params,
              .open = lmtp_open,
              .close = smtp_close},
+    .transport_flags = HK_TRANSPORT_PROBES,
     .start = smtp_start,
     .quiet = smtp_quiet,
 };

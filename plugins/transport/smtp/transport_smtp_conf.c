@@ -77,6 +77,14 @@
         YES_NO (P "skip_quit_response", "yes", "hang up without the reply to QUIT"),       \
         YES_NO (P "sasl_auth_enable", "no",                                                \
                 "authenticate to servers; mail waits while this is set"),                  \
+        {P "address_verify_target",                                                        \
+         HK_PARAM_ENUM,                                                                    \
+         0,                                                                                \
+         "rcpt",                                                                           \
+         0,                                                                                \
+         0,                                                                                \
+         "rcpt|data",                                                                      \
+         "which command's reply decides about the recipient of an address probe"},         \
         YES_NO (P "use_tls", "no", "obsolete form of the TLS level may"),                  \
         YES_NO (P "enforce_tls", "no", "obsolete form of the TLS level encrypt"),          \
         TEXT (P "tls_security_level", "",                                                  \
@@ -316,6 +324,8 @@ transport_smtp_conf_read (SmtpConf *self, const HkHost *host, const HkConf *conf
     self->discard = read_discard (&r, self->is_lmtp);
     self->bind4 = get_text (&r, "bind_address");
     self->bind6 = get_text (&r, "bind_address6");
+    g_autofree char *target = get_text (&r, "address_verify_target");
+    self->probes_to_data = strcmp (target, "data") == 0;
     g_autofree char *prefer = get_text (&r, "address_preference");
     self->prefer = strcmp (prefer, "ipv4") == 0 ? 4 : strcmp (prefer, "ipv6") == 0 ? 6 : 0;
     g_autofree char *port = get_text (&r, "tcp_port");

@@ -264,7 +264,7 @@ transport_smtp_delivery_start (SmtpInstance *smtp, HkCall *call)
 {
     const HkHost *host = smtp->host;
     SmtpDelivery *self = g_new0 (SmtpDelivery, 1);
-    int64_t flags = 0, utf8 = 0;
+    int64_t flags = 0, utf8 = 0, probe = 0;
     self->smtp = smtp;
     self->call = call;
     self->started_us = transport_smtp_now_us ();
@@ -274,6 +274,7 @@ transport_smtp_delivery_start (SmtpInstance *smtp, HkCall *call)
     list_recipients (self);
     host->prop_int (call, HK_PROP_CONTENT_FLAGS, &flags);
     host->prop_int (call, HK_PROP_SMTPUTF8, &utf8);
+    self->is_probe = host->prop_int (call, HK_PROP_PROBE, &probe) == HK_FOUND;
     self->is_8bit = (flags & HK_CONTENT_8BIT) != 0;
     self->needs_utf8 = utf8 != 0;
     set_reason (self, "4.3.5", "there is no next hop");

@@ -193,7 +193,7 @@ put_mail (SmtpConnection *self)
     g_string_append (out, "MAIL FROM:<");
     put_span (out, delivery->sender);
     g_string_append_c (out, '>');
-    if (self->features & SMTP_SIZE)
+    if ((self->features & SMTP_SIZE) && !delivery->is_probe)
         g_string_append_printf (out, " SIZE=%zu", delivery->content.size);
     if ((self->features & SMTP_8BITMIME) && delivery->is_8bit)
         g_string_append (out, " BODY=8BITMIME");
@@ -262,7 +262,7 @@ put_rcpt (SmtpConnection *self, size_t i)
     g_string_append (self->out, "RCPT TO:<");
     put_span (self->out, recipient->address);
     g_string_append_c (self->out, '>');
-    if (self->features & SMTP_DSN) {
+    if ((self->features & SMTP_DSN) && !self->delivery->is_probe) {
         self->smtp->host->recipient_prop_int (self->delivery->call, i, HK_PROP_DSN_NOTIFY,
                                               &notify);
         put_notify (self->out, notify);
@@ -323,7 +323,8 @@ send_transaction (SmtpConnection *self)
         for (size_t i = 0; i < delivery->n_recipients; i++)
             if (delivery->recipients[i].state == SMTP_LEFT)
                 put_rcpt (self, i);
-        g_string_append (self->out, "DATA\r\n");
+        if (!delivery->is_probe)
+            g_string_append (self->out, "DATA\r\n");
     }
     transport_smtp_connection_deadline (self, self->smtp->conf.mail_s);
     transport_smtp_connection_flush (self);
@@ -405,11 +406,17 @@ abandon (SmtpConnection *self)
     over (self);
 }
 
-/* All RCPT replies are there: on to DATA. */
+/* All RCPT replies are there: on to DATA.  A probe has not sent it ahead, and goes there for
+ * smtp_address_verify_target = data only. */
 static void
 recipients_done (SmtpConnection *self)
 {
-    if (!is_pipelining (self)) {
+    bool is_probe = self->delivery->is_probe;
+    if (is_probe && !self->smtp->conf.probes_to_data) {
+        abandon (self);
+        return;
+    }
+    if (!is_pipelining (self) || is_probe) {
         if (self->n_accepted == 0) {
             abandon (self);
             return;
@@ -458,11 +465,25 @@ on_mail_reply (SmtpConnection *self)
 }
 
 static void
+accept_recipient (SmtpConnection *self, size_t i)
+{
+    char said[2048], dsn[12];
+    uint32_t flags = self->features & SMTP_DSN ? HK_RESULT_DSN_RELAYED : 0;
+    transport_smtp_reply_print (&self->reply, said, sizeof said);
+    transport_smtp_reply_dsn (&self->reply, dsn);
+    transport_smtp_delivery_result (self->delivery, i, HK_STATUS_SENT, dsn, said, said,
+                                    flags);
+}
+
+static void
 on_rcpt_reply (SmtpConnection *self)
 {
     SmtpRecipient *recipient = &self->delivery->recipients[self->at];
     if (!self->is_failed && recipient->state == SMTP_LEFT) {
-        if (self->reply.code / 100 == 2) {
+        if (self->reply.code / 100 == 2 && self->delivery->is_probe &&
+            !self->smtp->conf.probes_to_data) {
+            accept_recipient (self, self->at);
+        } else if (self->reply.code / 100 == 2) {
             recipient->state = SMTP_ACCEPTED;
             self->n_accepted++;
         } else {
@@ -486,10 +507,29 @@ on_rcpt_reply (SmtpConnection *self)
     next_rcpt (self);
 }
 
+/* The server waits for content that a probe does not have: hang up. */
+static void
+take_probe (SmtpConnection *self)
+{
+    SmtpDelivery *delivery = self->delivery;
+    char said[2048];
+    transport_smtp_reply_print (&self->reply, said, sizeof said);
+    for (size_t i = 0; i < delivery->n_recipients; i++)
+        if (delivery->recipients[i].state == SMTP_ACCEPTED)
+            transport_smtp_delivery_result (delivery, i, HK_STATUS_SENT, "2.0.0", said, said,
+                                            0);
+    self->must_close = true;
+    over (self);
+}
+
 static void
 on_data_reply (SmtpConnection *self)
 {
     bool has_work = !self->is_failed && self->n_accepted > 0;
+    if (self->reply.code / 100 == 3 && has_work && self->delivery->is_probe) {
+        take_probe (self);
+        return;
+    }
     if (self->reply.code / 100 == 3) {
         if (has_work) {
             send_content (self);
@@ -511,17 +551,6 @@ on_data_reply (SmtpConnection *self)
     if (has_work)
         fail_all (self, SMTP_ACCEPTED, "DATA command");
     abandon (self);
-}
-
-static void
-accept_recipient (SmtpConnection *self, size_t i)
-{
-    char said[2048], dsn[12];
-    uint32_t flags = self->features & SMTP_DSN ? HK_RESULT_DSN_RELAYED : 0;
-    transport_smtp_reply_print (&self->reply, said, sizeof said);
-    transport_smtp_reply_dsn (&self->reply, dsn);
-    transport_smtp_delivery_result (self->delivery, i, HK_STATUS_SENT, dsn, said, said,
-                                    flags);
 }
 
 static void

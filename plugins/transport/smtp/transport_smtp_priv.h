@@ -27,6 +27,7 @@ typedef struct {
     unsigned reuse_count; /* 0: no limit */
     bool never_ehlo, use_dns, use_ipv4, use_ipv6, randomize, balance, skip_5xx_greeting;
     bool defer_no_mx_address;
+    bool probes_to_data; /* address_verify_target */
     int prefer; /* 0 any, 4, 6 */
     unsigned discard;
     unsigned line_limit;
@@ -116,7 +117,7 @@ typedef struct SmtpDelivery {
     SmtpInstance *smtp;
     HkCall *call;
     HkSpan sender, content;
-    bool needs_utf8, is_8bit;
+    bool needs_utf8, is_8bit, is_probe;
     SmtpRecipient *recipients;
     size_t n_recipients, n_left; /* not done */
     GPtrArray *sites;            /* texts */

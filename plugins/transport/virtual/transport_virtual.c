@@ -230,6 +230,16 @@ deliver_one (Virtual *self, HkCall *call, size_t i, MailboxOutcome *out)
         g_snprintf (out->text, sizeof out->text, "unknown user: \"%s\"", address);
         return;
     }
+    int64_t probe = 0;
+    if (host->prop_int (call, HK_PROP_PROBE, &probe) == HK_FOUND) {
+        out->status = HK_STATUS_SENT;
+        out->dsn = "2.0.0";
+        g_strlcpy (out->text,
+                   path.size > 0 && path.data[path.size - 1] == '/' ? "delivers to maildir"
+                                                                    : "delivers to mailbox",
+                   sizeof out->text);
+        return;
+    }
     MailboxMessage message = {.host = host,
                               .call = call,
                               .host_name = self->host_name,
@@ -274,7 +284,7 @@ static const HkTransportClass virtual_class = {
              .params = virtual_params,
              .open = virtual_open,
              .close = virtual_close},
-    .transport_flags = HK_TRANSPORT_AS_USER,
+    .transport_flags = HK_TRANSPORT_AS_USER | HK_TRANSPORT_PROBES,
     .deliver = virtual_deliver,
     .user = virtual_user,
 };
