@@ -5,6 +5,7 @@
 #include "session/auth_priv.h"
 /* access, intake and the lane, played */
 #include "session/session_fakes.c"
+#include "played_sasl.c"
 
 #include <sys/socket.h>
 #include <unistd.h>
@@ -27,121 +28,6 @@ check_decode (HkSpan text)
     g_autofree char *again = g_base64_encode (bytes, size);
     g_assert (hk_span_is (text, again));
 }
-
-/* ---- the backend
- * ------------------------------------------------------------------------- */
-
-static struct {
-    const HkHost *host;
-    HkCall *call;   /* pending */
-    void *exchange; /* ... of this one; NULL: the mechanisms */
-    HkSaslDone done;
-    HkAnswer answer;
-    int n_exchanges;
-    bool is_late;
-} play;
-
-static HkAnswer
-play_open (const HkHost *host, const HkConf *conf, HkCall *call, void **out)
-{
-    (void) conf;
-    (void) call;
-    play.host = host;
-    *out = &play;
-    return HK_OK;
-}
-
-static void
-play_close (void *instance)
-{
-    (void) instance;
-}
-
-static void
-answer_now_or_later (void *exchange, HkCall *call, HkAnswer answer, HkSaslDone done)
-{
-    if (!play.is_late) {
-        done (call, answer);
-        return;
-    }
-    g_assert (play.call == NULL);
-    play.call = call;
-    play.exchange = exchange;
-    play.done = done;
-    play.answer = answer;
-}
-
-static void
-play_mechanisms (void *instance, HkCall *call, HkSaslDone done)
-{
-    (void) instance;
-    play.host->answer (call, "PLAIN LOGIN X", 13);
-    answer_now_or_later (NULL, call, HK_FOUND, done);
-}
-
-static void
-play_cancel (void *instance, HkCall *call)
-{
-    (void) instance;
-    g_assert (play.call == call);
-    play.call = NULL;
-}
-
-static HkAnswer
-play_begin (void *instance, HkCall *call, HkSpan mechanism, void **out)
-{
-    (void) instance;
-    (void) call;
-    (void) mechanism;
-    play.n_exchanges++;
-    *out = g_malloc (1);
-    return HK_OK;
-}
-
-static void
-play_end (void *exchange)
-{
-    play.n_exchanges--;
-    if (play.exchange == exchange)
-        play.call = NULL;
-    g_free (exchange);
-}
-
-static void
-play_step (void *exchange, HkCall *call, HkSpan response, HkSaslDone done)
-{
-    static const HkAnswer answers[] = {HK_OK,    HK_FOUND,  HK_ABSENT,
-                                       HK_LATER, HK_BROKEN, (HkAnswer) 77};
-    HkAnswer answer = response.size == 0 ? HK_OK
-                                         : answers[response.data[0] % G_N_ELEMENTS (answers)];
-    play.host->answer (call, response.data, response.size);
-    if (answer == HK_ABSENT && response.size > 3)
-        play.host->reply (call, HK_ABSENT, 0, NULL, "%.*s", HK_SPAN_ARG (response));
-    answer_now_or_later (exchange, call, answer, done);
-}
-
-static const HkSaslClass class = {.base = {.size = sizeof (HkSaslClass),
-                                           .kind = HK_KIND_SASL,
-                                           .class_minor = HK_SASL_MINOR,
-                                           .name = "played",
-                                           .flags = HK_THREAD_SAFE,
-                                           .open = play_open,
-                                           .close = play_close},
-                                  .server_begin = play_begin,
-                                  .server_end = play_end,
-                                  .mechanisms_start = play_mechanisms,
-                                  .mechanisms_cancel = play_cancel,
-                                  .server_step_start = play_step};
-static const HkClass *const classes[] = {&class.base, NULL};
-static const HkPlugin plugin = {.size = sizeof (HkPlugin),
-                                .magic = HK_PLUGIN_MAGIC,
-                                .abi_major = HK_ABI_MAJOR,
-                                .abi_minor = HK_ABI_MINOR,
-                                .name = "sasl_played",
-                                .version = "1",
-                                .licence = "LGPL-2.1-or-later",
-                                .summary = "fuzz",
-                                .classes = classes};
 
 /* ---- sessions
  * ---------------------------------------------------------------------------- */
@@ -174,7 +60,7 @@ prepare (void)
                            .view = hk_settings_from_text (conf, "", NULL),
                            .plugins = hk_plugins_new ("/nonexistent", loop, NULL)};
     hk_plugins_set_settings (d.plugins, d.view);
-    g_assert (hk_plugins_add (d.plugins, &plugin, NULL));
+    g_assert (hk_plugins_add (d.plugins, &played_sasl, NULL));
     dialogue = hk_dialogue_new (sessions, &d, &error);
     g_assert_no_error (error);
 }
@@ -191,11 +77,7 @@ turn (void)
     hk_loop_post (loop, nothing, NULL);
     for (unsigned i = 0; i < 3; i++)
         g_main_context_iteration (hk_loop_context (loop), FALSE);
-    if (play.call == NULL)
-        return;
-    HkCall *call = play.call;
-    play.call = NULL;
-    play.done (call, play.answer);
+    play_answer ();
 }
 
 /* Every line the server says is a reply line. */

@@ -233,4 +233,5 @@ def main():
         {"said": [s for s, _ in said], "took": [round(t, 3) for _, t in said], "start": up - began, "play": played - up, "status": proc.returncode}))
 
 
-main()
+if __name__ == "__main__":
+    main()
