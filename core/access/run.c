@@ -320,6 +320,8 @@ check_listed (HkAccessRun *run, HkSpan address, bool is_sender)
                           class == HK_DEST_VIRTUAL_ALIAS
                       ? "5.1.7"
                       : "5.1.0";
+        if (is_sender && strcmp (dsn, "4.1.1") == 0)
+            dsn = "4.1.0";
         answer = hk_access_refuse_f (
             run, unlisted.code, dsn, "<%.*s>: %s rejected: %s", HK_SPAN_ARG (address),
             is_sender ? "Sender address" : "Recipient address", unlisted.text);

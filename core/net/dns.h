@@ -27,10 +27,15 @@ hk_resolver_free (HkResolver *self); /* open questions are dropped without a cal
 void hk_resolver_ask (HkResolver *self, const char *name, uint16_t type, HkDnsFn fn,
                       void *data);
 /* Host name of an address, verified by looking it up again (Postfix's client_name).  FN
- * gets verified name or NULL, unverified name or NULL, and whether a failure was temporary.
- */
+ * gets verified name or NULL, unverified name or NULL, and why the first is not there. */
+typedef enum {
+    HK_PEER_NONE,      /* no name, or it is another host's; 0 with a name as well */
+    HK_PEER_TEMPORARY, /* no answer */
+    HK_PEER_NO_NAME,   /* the unverified name does not exist */
+    HK_PEER_NO_ADDRESS /* ... has no address */
+} HkPeerFailure;
 typedef void (*HkPeerNameFn) (void *data, const char *name, const char *reverse_name,
-                              bool is_temporary);
+                              HkPeerFailure failure);
 struct sockaddr;
 void hk_resolver_peer_name (HkResolver *self, const struct sockaddr *peer, HkPeerNameFn fn,
                             void *data);

@@ -13,7 +13,7 @@ enum { CACHE_MAX = 4096 };
 typedef struct {
     char *ip;
     char *name, *reverse_name; /* or NULL */
-    bool is_temporary;
+    HkPeerFailure failure;
     int64_t expires_us;
     GList link; /* in `order` */
 } Known;
@@ -27,7 +27,7 @@ struct Lookup {
     HkLoopTimer timer;       /* brings what was known at once */
     HkAddress address;
     char *name, *reverse_name;
-    bool is_temporary;
+    HkPeerFailure failure;
 };
 
 struct HkPeers {
@@ -83,9 +83,10 @@ remember (HkPeers *self, const Lookup *lookup)
     known->ip = g_strdup (ip);
     known->name = g_strdup (lookup->name);
     known->reverse_name = g_strdup (lookup->reverse_name);
-    known->is_temporary = lookup->is_temporary;
+    known->failure = lookup->failure;
     known->expires_us =
-        hk_loop_now_us (self->loop) + (lookup->is_temporary ? CACHE_FAILURE_US : CACHE_US);
+        hk_loop_now_us (self->loop) +
+        (lookup->failure == HK_PEER_TEMPORARY ? CACHE_FAILURE_US : CACHE_US);
     known->link.data = known;
     g_hash_table_insert (self->cache, known->ip, known);
     g_queue_push_tail_link (&self->order, &known->link);
@@ -129,16 +130,16 @@ static void
 finish (Lookup *lookup)
 {
     unlink_lookup (lookup->peers, lookup);
-    lookup->fn (lookup->data, lookup->name, lookup->reverse_name, lookup->is_temporary);
+    lookup->fn (lookup->data, lookup->name, lookup->reverse_name, lookup->failure);
     free_lookup (lookup);
 }
 
 static void
-conclude (Lookup *lookup, bool is_verified, bool is_temporary)
+conclude (Lookup *lookup, bool is_verified, HkPeerFailure failure)
 {
     if (is_verified)
         lookup->name = g_strdup (lookup->reverse_name);
-    lookup->is_temporary = is_temporary;
+    lookup->failure = is_verified ? HK_PEER_NONE : failure;
     remember (lookup->peers, lookup);
     finish (lookup);
 }
@@ -164,7 +165,11 @@ on_forward (void *data, int32_t outcome, const HkDnsRecord *records, size_t n_re
     (void) reason;
     for (size_t i = 0; i < n_records; i++)
         is_verified |= is_same (&lookup->address, records[i].data);
-    conclude (lookup, is_verified, outcome == HK_DNS_LATER);
+    conclude (lookup, is_verified,
+              outcome == HK_DNS_LATER     ? HK_PEER_TEMPORARY
+              : outcome == HK_DNS_NO_NAME ? HK_PEER_NO_NAME
+              : outcome == HK_DNS_NO_DATA ? HK_PEER_NO_ADDRESS
+                                          : HK_PEER_NONE);
 }
 
 static void
@@ -189,7 +194,8 @@ on_reverse (void *data, int32_t outcome, const HkDnsRecord *records, size_t n_re
     if (lookup->reverse_name != NULL)
         verify (lookup);
     else
-        conclude (lookup, false, outcome == HK_DNS_LATER);
+        conclude (lookup, false,
+                  outcome == HK_DNS_LATER ? HK_PEER_TEMPORARY : HK_PEER_NONE);
 }
 
 static char *
@@ -218,11 +224,11 @@ on_timer (HkLoopTimer *timer)
 
 static void
 answer_at_once (Lookup *lookup, const char *name, const char *reverse_name,
-                bool is_temporary)
+                HkPeerFailure failure)
 {
     lookup->name = g_strdup (name);
     lookup->reverse_name = g_strdup (reverse_name);
-    lookup->is_temporary = is_temporary;
+    lookup->failure = failure;
     hk_timer_arm (&lookup->timer, 0);
 }
 
@@ -234,7 +240,7 @@ start (HkPeers *self, Lookup *lookup)
     const Known *known = recall (self, ip);
     const char *from_hosts = hk_hosts_name (self->hosts, &lookup->address);
     if (known != NULL) {
-        answer_at_once (lookup, known->name, known->reverse_name, known->is_temporary);
+        answer_at_once (lookup, known->name, known->reverse_name, known->failure);
     } else if (from_hosts != NULL &&
                hk_domain_is_valid (hk_span_text (from_hosts), false)) {
         lookup->reverse_name = g_strdup (from_hosts);

@@ -279,9 +279,9 @@ must_not_answer (void *data, int32_t outcome, const HkDnsRecord *records, size_t
 }
 
 static void
-must_not_name (void *data, const char *name, const char *reverse_name, bool is_temporary)
+must_not_name (void *data, const char *name, const char *reverse_name, HkPeerFailure failure)
 {
-    (void) data, (void) name, (void) reverse_name, (void) is_temporary;
+    (void) data, (void) name, (void) reverse_name, (void) failure;
     g_error ("a client name that was dropped was told");
 }
 
@@ -377,11 +377,11 @@ test_free_inside (Fixture *f, gconstpointer ignored)
  */
 
 static void
-on_name (void *data, const char *name, const char *reverse_name, bool is_temporary)
+on_name (void *data, const char *name, const char *reverse_name, HkPeerFailure failure)
 {
     Fixture *f = data;
     g_string_printf (f->text, "%s %s %d", name != NULL ? name : "-",
-                     reverse_name != NULL ? reverse_name : "-", is_temporary);
+                     reverse_name != NULL ? reverse_name : "-", failure);
     count_answer (f);
 }
 

@@ -235,6 +235,22 @@ class_table (HkRouter *self, int place, ClassTable *out)
     }
 }
 
+/* "retry:" defers whatever comes: what its next hop says, for now. */
+static void
+refuse_for_now (const HkRoute *route, HkUnlisted *out, char **out_reason)
+{
+    HkSpan text = hk_span_strip (hk_span_string (route->nexthop));
+    size_t length = hk_dsn_prefix (text);
+    *out = (HkUnlisted){450, "4.1.1", NULL};
+    if (length > 0 && length < sizeof out->dsn && text.data[0] == '4') {
+        memcpy (out->dsn, text.data, length);
+        out->dsn[length] = '\0';
+        text = hk_span_strip (hk_span_sub (text, length, text.size));
+    }
+    *out_reason = hk_span_dup (text);
+    out->text = *out_reason;
+}
+
 /* An "error:" route is known before the message is taken: say so now. */
 static HkAnswer
 refused_by_route (HkRouter *self, HkSpan address, HkUnlisted *out, char **out_reason)
@@ -250,7 +266,12 @@ refused_by_route (HkRouter *self, HkSpan address, HkUnlisted *out, char **out_re
         *out = (HkUnlisted){550, "5.1.1", *out_reason};
         for (size_t i = 0; i < G_N_ELEMENTS (dsns); i++)
             if (strcmp (route.dsn, dsns[i]) == 0)
-                out->dsn = dsns[i];
+                g_strlcpy (out->dsn, dsns[i], sizeof out->dsn);
+    }
+    if (answer == HK_OK && out_reason != NULL &&
+        strcmp (route.transport->str, "retry") == 0) {
+        refuse_for_now (&route, out, out_reason);
+        answer = HK_REJECT;
     }
     hk_route_clear (&route);
     return answer == HK_REJECT ? HK_ABSENT : answer == HK_OK ? HK_FOUND : answer;

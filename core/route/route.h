@@ -38,7 +38,7 @@ HkAnswer hk_router_class (HkRouter *self, HkSpan address, int *out_class,
  * "User unknown in local recipient table"; code by parameter), LATER. */
 typedef struct {
     int code;
-    const char *dsn;
+    char dsn[12];
     const char *text;
 } HkUnlisted;
 HkAnswer hk_router_listed (HkRouter *self, HkSpan address, HkUnlisted *out_unlisted,

@@ -126,15 +126,22 @@ set_searches (HkRouter *self)
         lists_word (self->settings, "parent_domain_matches_subdomains", "transport_maps");
 }
 
-/* Can a route end in "error:" for an address of a class that is not refused anyway? */
+static bool
+is_transport (const char *spec, const char *name)
+{
+    size_t size = strlen (name);
+    return strncmp (spec, name, size) == 0 && (spec[size] == ':' || spec[size] == '\0');
+}
+
+/* Can a route end in "error:" or "retry:" for an address of a class that is not refused
+ * anyway? */
 static bool
 may_give_error (const HkRouter *self)
 {
     const char *const specs[] = {self->local_transport, self->virtual_transport,
                                  self->relay_transport, self->default_transport};
     for (size_t i = 0; i < G_N_ELEMENTS (specs); i++)
-        if (strncmp (specs[i], "error", 5) == 0 &&
-            (specs[i][5] == ':' || specs[i][5] == '\0'))
+        if (is_transport (specs[i], "error") || is_transport (specs[i], "retry"))
             return true;
     return !hk_maps_is_empty (self->transports) || !hk_maps_is_empty (self->relocated) ||
            !hk_maps_is_empty (self->sender_transports);

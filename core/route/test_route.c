@@ -210,6 +210,8 @@ test_listed (void)
         {"old@ours.test", HK_ABSENT, "User has moved to new@away.test"},
         {"canon@ours.test", HK_FOUND, NULL},
         {"x@gone.test", HK_ABSENT, "no such place"},
+        {"x@later.test", HK_ABSENT, "not today"},
+        {"x@some.test", HK_ABSENT, "5 days"}, /* no code, or none of these, is text */
     };
     Fixture f =
         setup (CLASSES "recipient_delimiter = +\n"
@@ -218,7 +220,8 @@ test_listed (void)
                        "virtual_mailbox_maps = mem:box@box.test=x/\n"
                        "canonical_maps = mem:canon@ours.test=joe\n"
                        "relocated_maps = mem:old@ours.test=new@away.test\n"
-                       "transport_maps = rows:gone.test=error:5.1.2~no~such~place\n");
+                       "transport_maps = rows:gone.test=error:5.1.2~no~such~place;"
+                       "later.test=retry:4.3.0~not~today;some.test=retry:5~days\n");
     for (size_t i = 0; i < G_N_ELEMENTS (cases); i++) {
         HkUnlisted unlisted = {0};
         g_autofree char *reason = NULL;
@@ -228,7 +231,12 @@ test_listed (void)
                          ==, cases[i].answer);
         if (cases[i].text != NULL) {
             g_assert_cmpstr (unlisted.text, ==, cases[i].text);
-            g_assert_cmpint (unlisted.code, ==, 550);
+            bool is_later = strstr (cases[i].address, "@later") != NULL ||
+                            strstr (cases[i].address, "@some") != NULL;
+            g_assert_cmpint (unlisted.code, ==, is_later ? 450 : 550);
+            if (is_later)
+                g_assert_cmpstr (unlisted.dsn, ==,
+                                 cases[i].text[0] == 'n' ? "4.3.0" : "4.1.1");
         }
     }
     teardown (&f);

@@ -148,6 +148,11 @@ hk_report_reject (HkSession *self, HkStage stage, const char *status, HkSpan tex
                 &event, HK_PROP_QUEUE_ID,
                 hk_span_text (hk_queue_id_format (self->tx->envelope.queue_id, id)));
     }
+    /* With one recipient it is clear of whom DATA and the end of data speak. */
+    if (recipient.size == 0 && self->tx != NULL &&
+        (stage == HK_STAGE_DATA || stage == HK_STAGE_END_OF_DATA) &&
+        self->tx->envelope.n_recipients == 1)
+        recipient = self->tx->envelope.recipients[0].address;
     if (recipient.size > 0)
         hk_event_text (&event, HK_PROP_RECIPIENT, recipient);
     hk_events_emit (bus (self), &event);

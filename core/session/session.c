@@ -445,16 +445,21 @@ set_names (HkSession *self, const char *name, const char *reverse, int code)
 
 /* Names are there (or not); now the greeting, and input is read. */
 static void
-named (void *data, const char *name, const char *reverse, bool is_temporary)
+named (void *data, const char *name, const char *reverse, HkPeerFailure failure)
 {
+    static const char *const why[] = {"", ": Temporary failure in name resolution",
+                                      ": Name or service not known",
+                                      ": No address associated with hostname"};
     HkSession *self = data;
     self->is_asking_name = false;
-    set_names (self, name, reverse, name != NULL ? 0 : is_temporary ? 4 : 5);
+    set_names (self, name, reverse,
+               name != NULL                   ? 0
+               : failure == HK_PEER_TEMPORARY ? 4
+                                              : 5);
     if (name == NULL && reverse != NULL)
         hk_report_text (self, HK_LOG_WARNING,
                         "hostname %s does not resolve to address %s%s", reverse,
-                        self->client_address,
-                        is_temporary ? ": Temporary failure in name resolution" : "");
+                        self->client_address, why[failure]);
     begin (self);
 }
 
@@ -462,7 +467,7 @@ static void
 name_timeout (HkSession *self)
 {
     hk_resolver_cancel (self->dialogue->sessions->options.resolver, self);
-    named (self, NULL, NULL, true);
+    named (self, NULL, NULL, HK_PEER_TEMPORARY);
 }
 
 void

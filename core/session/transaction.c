@@ -94,7 +94,12 @@ hk_session_mail (HkSession *self, HkSpan argument)
     HkRefusal refusal;
     if (!hk_mail_parse (argument, syntax_of (self), self->dialogue->size_limit, tx->arena,
                         &options, &refusal)) {
+        if (refusal.code == 552) { /* the log says whose message is too large */
+            tx->envelope.sender = options.sender;
+            self->tx = tx;
+        }
         refuse_syntax (self, HK_STAGE_MAIL, &refusal);
+        self->tx = NULL;
         hk_transaction_free (sessions, tx);
         return;
     }

@@ -97,7 +97,8 @@ judge (const DnsRestriction *self, HkCall *call, const DnsWord *word, HkSpan sub
     case RESTRICTION_DNS_ABSENT:
         return refuse_absent (self, call, word, subject);
     default:
-        host->log (host, HK_LOG_WARNING, "%s: %s", name, why);
+        /* Whoever writes from such a domain causes it: no warning. */
+        host->log (host, HK_LOG_INFO, "%s: %s", name, why);
         return host->reply (call, self->defers_if_permit ? HK_DEFER_IF_PERMIT : HK_REJECT,
                             450, word->dsn, "<%.*s>: %s rejected: %s", ARG (subject),
                             word->class, word->text);

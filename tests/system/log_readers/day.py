@@ -49,8 +49,9 @@ virtual_uid_maps = static:65534
 virtual_gid_maps = static:65534
 virtual_minimum_uid = 1
 transport_maps = inline:{ relay.test=smtp:[127.0.0.1]:2001 down.test=smtp:[127.0.0.1]:2002
-    secure.test=secure:[127.0.0.1]:2001 lmtp.test=lmtp:inet:127.0.0.1:2003
-    { gone.test = error:5.1.1 nobody lives here } { later.test = retry:4.3.0 not today } }
+    lmtp.test=lmtp:inet:127.0.0.1:2003
+    { gone.test = error:5.1.1 nobody lives here } { later.test = retry:4.3.0 not today }
+    { some.test = retry:not this week } { bad.test = error:so it is } }
 smtpd_peername_lookup = yes
 smtpd_timeout = 2s
 smtpd_per_request_deadline = no
@@ -102,8 +103,6 @@ flush unix n - n 1000? 0 flush
 proxymap unix - - n - - proxymap
 proxywrite unix - - n - 1 proxymap
 smtp unix - - n - - smtp
-secure unix - - n - - smtp
-  -o smtp_tls_security_level=encrypt
 relay unix - - n - - smtp
 showq unix n - n - - showq
 error unix - - n - - error
@@ -289,6 +288,7 @@ def deliveries():
     one("10.7.0.6", ["busy@relay.test"], sender="user@virt.test")                         # deferred
     one("10.7.0.7", ["x@down.test", "y@down.test"], sender="user@virt.test")              # no connection
     one("10.7.0.8", ["x@later.test"], sender="user@virt.test")                            # retry:
+    one("10.7.0.11", ["x@some.test", "x@bad.test"], sender="user@virt.test")
     one("10.7.0.9", ["x@nx.test"], sender="user@virt.test")                               # no such domain
     one("10.7.0.10", ["x@gone.test"], sender="")                                          # a bounce of a bounce
     c = Client("10.1.0.6")                              # TLS
@@ -318,11 +318,14 @@ def refusals():
     one("10.1.1.10", ["nobody@virt.test"])
     one("10.1.1.11", ["x@elsewhere.test", "user@virt.test"])
     one("10.1.1.12", ["nobody@host.test"])
-    one("10.1.8.1", ["user@virt.test"])                 # listed
+    one("10.8.0.1", ["user@virt.test"])                 # listed
     one("10.2.0.1", ["user@virt.test"])                 # no name: warned of
     one("10.3.0.1", ["user@virt.test"])                 # a name without an address
     one("10.1.1.13", ["user@virt.test"], sender="data@good.test")
     one("10.1.1.14", ["user@virt.test"], sender="end@good.test")
+    one("10.1.1.21", ["user@virt.test", "also@virt.test"], sender="data@good.test")
+    one("10.1.1.22", ["user@virt.test", "also@virt.test"], sender="end@good.test")
+    one("10.5.0.1", ["user@virt.test"])                 # a name of another address
     one("10.1.1.15", ["user@virt.test"], options=" SIZE=99999")
     one("10.1.1.16", ["user@virt.test"], body="line\r\n" * 5000)
     lines("10.1.1.17", "VRFY nobody@virt.test", "VRFY user@virt.test", "ETRN virt.test", "FOO")
@@ -406,6 +409,22 @@ def is_done(log):
     return all(n in resting or 0 < wanted.get(n, 0) <= outcomes.get(n, 0) for n in known)
 
 
-# What fail2ban finds in each mode, at least, and whom it never finds.
-BANNED = {}
-HARMLESS = ()
+# Whom fail2ban finds in each mode, at least, and whom it never finds.
+BANNED = {
+    "normal": ["10.1.1.1", "10.1.1.4", "10.1.1.8", "10.1.1.10", "10.1.1.11", "10.1.5.6", "10.1.5.7"],
+    "auth": ["10.1.4.1", "10.1.4.2", "10.1.4.4"],
+    "rbl": ["10.8.0.1"],
+    "ddos": ["10.1.5.1", "10.1.5.2", "10.1.4.1"],
+    "errors": ["10.1.5.6"],
+}
+BANNED["more"] = BANNED["normal"]
+BANNED["extra"] = BANNED["normal"] + BANNED["auth"]
+BANNED["aggressive"] = BANNED["extra"] + BANNED["ddos"]
+HARMLESS = ("10.1.0.1", "10.1.0.6", "10.7.0.1", "10.1.4.5", "10.1.2.2", "10.1.3.1")
+# What pflogsumm counts.
+COUNTED = {
+    "messages / received": 39, "messages / delivered": 30, "messages / forwarded": 1, "deferrals": 3,
+    "messages / deferred": 2, "messages / bounced": 3, "messages / rejected": 28,
+    "messages / reject warnings": 4, "messages / held": 2, "messages / discarded": 2,
+    "messages / senders": 15, "messages / recipients": 6,
+}
