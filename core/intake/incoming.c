@@ -152,7 +152,7 @@ copy_envelope (HkIncoming *self, const HkEnvelope *from)
         &e->sender,        &e->envid,           &e->client_name,    &e->client_address,
         &e->client_helo,   &e->client_protocol, &e->client_port,    &e->sasl_method,
         &e->sasl_username, &e->sasl_sender,     &e->content_filter, &e->redirect,
-        &e->hold_reason,   &e->message_id,
+        &e->hold_reason,   &e->message_id,      &e->verp,
     };
     *e = *from;
     e->backing = NULL;

@@ -14,6 +14,8 @@
  * 14 SASL user name 7 (not used)           15 SASL sender 8 client name          16 (not
  * used)
  *
+ *   22 release, s, zigzag   23 deliver by, µs, zigzag   24 priority, zigzag   25 VERP delimiters
+ *
  * Tag 32 begins a recipient (and is written even when its address is empty); 33 to 36
  * belong to the recipient before them and are malformed without one.  Bytes after the
  * ending 0 are malformed.  Text is kept as it came: readers make no assumption about its
@@ -41,6 +43,10 @@ enum {
     TAG_HOLD_REASON = 19,
     TAG_MESSAGE_ID = 20,
     TAG_UID = 21,
+    TAG_RELEASE = 22,
+    TAG_DELIVER_BY = 23,
+    TAG_PRIORITY = 24,
+    TAG_VERP = 25,
     TAG_RECIPIENT = 32,
     TAG_ORIGINAL = 33,
     TAG_ORCPT = 34,
@@ -64,6 +70,7 @@ static const size_t text_fields[] = {
     [TAG_REDIRECT] = offsetof (HkEnvelope, redirect),
     [TAG_HOLD_REASON] = offsetof (HkEnvelope, hold_reason),
     [TAG_MESSAGE_ID] = offsetof (HkEnvelope, message_id),
+    [TAG_VERP] = offsetof (HkEnvelope, verp),
 };
 
 /* ---- queue ids --------------------------------------------------------------------------
@@ -104,7 +111,7 @@ hk_queue_id_parse (HkSpan text, HkQueueId *out)
 
 /* Every message is packed: one reservation and plain stores instead of an append for each
  * number.  A field takes at most FIELD_MAX bytes beside its text. */
-enum { FIELD_MAX = 1 + 10, N_NUMBERS = 5 };
+enum { FIELD_MAX = 1 + 10, N_NUMBERS = 8 };
 
 static uint8_t *
 put_number (uint8_t *p, uint64_t value)
@@ -150,6 +157,18 @@ text_field (const HkEnvelope *self, size_t tag)
     return *(const HkSpan *) (const void *) ((const char *) self + text_fields[tag]);
 }
 
+static uint64_t
+to_zigzag (int64_t value)
+{
+    return ((uint64_t) value << 1) ^ (0 - ((uint64_t) value >> 63));
+}
+
+static int64_t
+from_zigzag (uint64_t number)
+{
+    return (int64_t) ((number >> 1) ^ (0 - (number & 1)));
+}
+
 /* No less than what packing will take. */
 static size_t
 packed_bound (const HkEnvelope *self)
@@ -178,7 +197,6 @@ put_recipient (uint8_t *p, const HkRecipient *recipient)
 void
 hk_envelope_pack (const HkEnvelope *self, GByteArray *out)
 {
-    uint64_t arrival = (uint64_t) self->arrival_us;
     guint begin = out->len;
     size_t bound = packed_bound (self);
     if (bound > G_MAXUINT - begin)
@@ -186,13 +204,16 @@ hk_envelope_pack (const HkEnvelope *self, GByteArray *out)
     g_byte_array_set_size (out, begin + (guint) bound);
     uint8_t *p = out->data + begin;
     p = put_field_u64 (p, TAG_QUEUE_ID, self->queue_id);
-    p = put_field_u64 (p, TAG_ARRIVAL, (arrival << 1) ^ (0 - (arrival >> 63)));
+    p = put_field_u64 (p, TAG_ARRIVAL, to_zigzag (self->arrival_us));
     p = put_field_u64 (p, TAG_FLAGS, self->flags);
     p = put_field_u64 (p, TAG_CONTENT_FLAGS, self->content_flags);
     for (size_t tag = 0; tag < G_N_ELEMENTS (text_fields); tag++)
         if (text_fields[tag] != 0)
             p = put_field (p, (uint8_t) tag, text_field (self, tag));
     p = put_field_u64 (p, TAG_UID, self->uid);
+    p = put_field_u64 (p, TAG_RELEASE, to_zigzag (self->release_s));
+    p = put_field_u64 (p, TAG_DELIVER_BY, to_zigzag (self->deliver_by_us));
+    p = put_field_u64 (p, TAG_PRIORITY, to_zigzag (self->priority));
     for (size_t i = 0; i < self->n_recipients; i++)
         p = put_recipient (p, &self->recipients[i]);
     *p++ = 0;
@@ -246,14 +267,12 @@ take_field (HkEnvelope *self, uint64_t tag, HkSpan value)
         *(HkSpan *) ((char *) self + text_fields[tag]) = value;
         return;
     }
-    uint64_t number;
     switch (tag) {
     case TAG_QUEUE_ID:
         self->queue_id = hk_unpack_value_u64 (value);
         break;
     case TAG_ARRIVAL:
-        number = hk_unpack_value_u64 (value);
-        self->arrival_us = (int64_t) ((number >> 1) ^ (0 - (number & 1)));
+        self->arrival_us = from_zigzag (hk_unpack_value_u64 (value));
         break;
     case TAG_FLAGS:
         self->flags = value_u32 (value);
@@ -263,6 +282,16 @@ take_field (HkEnvelope *self, uint64_t tag, HkSpan value)
         break;
     case TAG_UID:
         self->uid = value_u32 (value);
+        break;
+    case TAG_RELEASE:
+        self->release_s = from_zigzag (hk_unpack_value_u64 (value));
+        break;
+    case TAG_DELIVER_BY:
+        self->deliver_by_us = from_zigzag (hk_unpack_value_u64 (value));
+        break;
+    case TAG_PRIORITY:
+        self->priority =
+            (int32_t) CLAMP (from_zigzag (hk_unpack_value_u64 (value)), -9, 9);
         break;
     default:
         break; /* a newer writer's */

@@ -31,8 +31,15 @@ enum { /* HkEnvelope.flags */
        HK_ENVELOPE_LOCAL = 1 << 5, /* local submission */
        HK_ENVELOPE_NOTICE = 1 << 6, /* made by this system: never notify about it but
                                      * by the double bounce */
-       HK_ENVELOPE_PROBE = 1 << 7   /* in a JOB frame only: no message, an address probe */
+        HK_ENVELOPE_BODY_BINARY = 1 << 7, /* RFC 3030 BODY=BINARYMIME: any bytes, no lines */
+        HK_ENVELOPE_REQUIRE_TLS = 1 << 8, /* RFC 8689 REQUIRETLS */
+        HK_ENVELOPE_TLS_OPTIONAL = 1 << 9, /* RFC 8689 "TLS-Required: No" */
+        HK_ENVELOPE_BY_RETURN = 1 << 10,   /* RFC 2852: too late: return it */
+        HK_ENVELOPE_BY_NOTIFY = 1 << 11,   /* RFC 2852: too late: tell the sender */
+        HK_ENVELOPE_BY_TRACE = 1 << 12,    /* RFC 2852: tell of each relay */
+        HK_ENVELOPE_PROBE = 1 << 13        /* in a JOB frame only: no message, an address probe */
 };
+#define HK_ENVELOPE_BY (HK_ENVELOPE_BY_RETURN | HK_ENVELOPE_BY_NOTIFY)
 
 /* All spans are borrowed from `backing` (unpacked) or from whoever filled them. */
 typedef struct HkEnvelope {
@@ -50,8 +57,12 @@ typedef struct HkEnvelope {
     HkSpan redirect;       /* REDIRECT address; empty: none */
     HkSpan hold_reason;
     HkSpan message_id;
-    uint32_t uid;    /* with HK_ENVELOPE_LOCAL */
-    GBytes *backing; /* may be NULL */
+    uint32_t uid;          /* with HK_ENVELOPE_LOCAL */
+    int64_t release_s;     /* RFC 4865: not before, seconds since 1970; 0: at once */
+    int64_t deliver_by_us; /* RFC 2852: until then; with HK_ENVELOPE_BY */
+    int32_t priority;      /* RFC 6710: -9 to 9 */
+    HkSpan verp;           /* the two VERP delimiters; empty: none */
+    GBytes *backing;       /* may be NULL */
 } HkEnvelope;
 
 void hk_envelope_pack (const HkEnvelope *self, GByteArray *out);

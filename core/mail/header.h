@@ -32,6 +32,7 @@ typedef struct {
     int64_t arrival_us;
     const char *tls_line; /* extra lines for TLS, parted by LF, or NULL */
     const char *sasl_line;
+    int priority; /* RFC 6710 4.5: a clause of its own; 0: none */
 } HkReceived;
 /* One Received header in Postfix's shape, CRLF line ends. */
 void hk_header_append_received (GString *out, const HkReceived *received);

@@ -155,18 +155,17 @@ append_extra_lines (GString *out, HkSpan lines)
     }
 }
 
-static bool
+static void
 append_for (GString *out, HkSpan recipient)
 {
     if (recipient.size == 0)
-        return false;
+        return;
     for (size_t i = 0; i < recipient.size; i++)
         if (recipient.data[i] < 32 || recipient.data[i] == 127)
-            return false;
+            return;
     g_string_append (out, "\r\n\tfor <");
     hk_string_append (out, recipient);
-    g_string_append (out, ">; ");
-    return true;
+    g_string_append_c (out, '>');
 }
 
 static void
@@ -203,8 +202,10 @@ hk_header_append_received (GString *out, const HkReceived *received)
     g_string_append (out, received->with != NULL ? received->with : "SMTP");
     g_string_append (out, " id ");
     g_string_append (out, received->queue_id);
-    if (!append_for (out, received->for_recipient))
-        g_string_append (out, "; ");
+    append_for (out, received->for_recipient);
+    if (received->priority != 0)
+        g_string_append_printf (out, "\r\n\tPRIORITY %d", received->priority);
+    g_string_append (out, "; ");
     hk_header_append_date (out, received->arrival_us);
     g_string_append (out, "\r\n");
 }

@@ -75,7 +75,11 @@ full_envelope (void)
                         .redirect = HK_SPAN ("r@example.org"),
                         .hold_reason = HK_SPAN ("why"),
                         .message_id = HK_SPAN ("<1@example.org>"),
-                        .uid = 1000};
+                        .uid = 1000,
+                        .release_s = 1795650000,
+                        .deliver_by_us = -1795640400123456,
+                        .priority = -9,
+                        .verp = HK_SPAN ("+=")};
 }
 
 static void
@@ -99,6 +103,9 @@ test_round_trip (void)
     g_assert_cmpuint (out->flags, ==, in.flags);
     g_assert_cmpuint (out->content_flags, ==, in.content_flags);
     g_assert_cmpuint (out->uid, ==, in.uid);
+    g_assert_cmpint (out->release_s, ==, in.release_s);
+    g_assert_cmpint (out->deliver_by_us, ==, in.deliver_by_us);
+    g_assert_cmpint (out->priority, ==, in.priority);
 #define SAME(f) g_assert_true (hk_span_equal (out->f, in.f) && out->f.size > 0)
     SAME (sender);
     SAME (envid);
@@ -114,6 +121,7 @@ test_round_trip (void)
     SAME (redirect);
     SAME (hold_reason);
     SAME (message_id);
+    SAME (verp);
 #undef SAME
     g_assert_cmpuint (out->n_recipients, ==, in.n_recipients);
     for (size_t i = 0; i < in.n_recipients; i++)

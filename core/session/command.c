@@ -76,9 +76,10 @@ say_ehlo (HkSession *self, const char *mechanisms)
                         (self->may_xforward ? 0 : HK_EHLO_XFORWARD) |
                         (is_encrypted ? HK_EHLO_STARTTLS : 0) |
                         hk_screen_withheld (self) | discarded (self);
+    withheld |= hk_esmtp_withheld (self, d->ehlo_mask & ~withheld);
     unsigned usual = d->ehlo_usual & ~(is_encrypted ? HK_EHLO_STARTTLS : 0u);
     const GString *ready = is_encrypted ? d->ehlo_tls : d->ehlo;
-    self->ehlo_mask = (uint16_t) (d->ehlo_mask & ~withheld);
+    self->ehlo_mask = d->ehlo_mask & ~withheld;
     if (mechanisms == NULL && self->ehlo_mask == usual)
         hk_session_say (self, ready->str, ready->len);
     else

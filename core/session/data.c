@@ -63,6 +63,7 @@ append_received (HkSession *self, GString *out)
         .uid = -1,
         .arrival_us = e->arrival_us,
         .tls_line = tls_lines,
+        .priority = e->priority,
     };
     if (self->tx->prepend != NULL)
         hk_string_append (out, hk_span_string (self->tx->prepend));
@@ -274,6 +275,8 @@ hk_session_data (HkSession *self, HkSpan argument)
     HkTransaction *tx = self->tx;
     if (tx != NULL && tx->is_chunked)
         hk_session_refuse (self, 503, "5.5.1", "Error: DATA after BDAT");
+    else if (tx != NULL && tx->options.esmtp.is_binary)
+        hk_session_refuse (self, 503, "5.5.1", "Error: BODY=BINARYMIME requires BDAT");
     else if (tx == NULL)
         hk_session_refuse (self, 503, "5.5.1", "Error: need RCPT command");
     else if (tx->envelope.n_recipients == 0 && hk_screen_ends_data (self))
@@ -306,7 +309,8 @@ end_of_chunk (HkSession *self)
 {
     HkTransaction *tx = self->tx;
     if (self->is_last_chunk) {
-        hk_content_end (&tx->content, put, tx);
+        if (!tx->options.esmtp.is_binary)
+            hk_content_end (&tx->content, put, tx);
         end_of_content (self);
         return;
     }
@@ -406,7 +410,11 @@ take_chunk (HkSession *self, HkSpan input)
     earn_time (self, part.size);
     if (self->phase == HK_PHASE_CHUNK) {
         tx->content_bytes += part.size;
-        hk_content_feed (&tx->content, part, put, tx);
+        /* RFC 3030 3: binary content has no lines that could be mended. */
+        if (tx->options.esmtp.is_binary)
+            put (part, tx);
+        else
+            hk_content_feed (&tx->content, part, put, tx);
     }
     if (self->chunk_left == 0) {
         hk_session_expect_command (self);

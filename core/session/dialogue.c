@@ -17,6 +17,7 @@ static const struct {
     {"ETRN", HK_EHLO_ETRN},
     {"STARTTLS", HK_EHLO_STARTTLS},
     {"AUTH", HK_EHLO_AUTH},
+    {"XVERP", HK_EHLO_XVERP},
     {"XCLIENT", HK_EHLO_XCLIENT},
     {"XFORWARD", HK_EHLO_XFORWARD},
     {"ENHANCEDSTATUSCODES", HK_EHLO_ENHANCED},
@@ -25,6 +26,11 @@ static const struct {
     {"SMTPUTF8", HK_EHLO_SMTPUTF8},
     {"CHUNKING", HK_EHLO_CHUNKING},
     {"LIMITS", HK_EHLO_LIMITS}, /* RFC 9422 */
+    {"BINARYMIME", HK_EHLO_BINARYMIME},
+    {"DELIVERBY", HK_EHLO_DELIVERBY},
+    {"FUTURERELEASE", HK_EHLO_FUTURERELEASE},
+    {"MT-PRIORITY", HK_EHLO_MT_PRIORITY},
+    {"REQUIRETLS", HK_EHLO_REQUIRETLS},
 };
 
 unsigned
@@ -38,6 +44,8 @@ hk_ehlo_parse_mask (HkSpan list, bool *out_silent)
         for (unsigned i = 0; i < G_N_ELEMENTS (keywords); i++)
             if (hk_span_is_ci (word, keywords[i].word))
                 mask |= keywords[i].bit;
+        if (hk_span_is_ci (word, "VERP")) /* Postfix's name for it here */
+            mask |= HK_EHLO_XVERP;
     }
     return mask;
 }
@@ -78,6 +86,9 @@ hk_ehlo_append (GString *out, const HkDialogue *self, unsigned mask, const char 
             g_string_append_printf (out, " RCPTMAX=%u", self->recipient_limit);
         if (keywords[i].bit == HK_EHLO_XFORWARD)
             g_string_append (out, " NAME ADDR PROTO HELO SOURCE PORT IDENT");
+        hk_esmtp_append_argument (
+            out, self->esmtp, keywords[i].bit,
+            hk_wall_us (hk_loop_clock (self->sessions->options.loop)) / HK_SECOND);
         g_string_append (out, "\r\n");
     }
     out->str[last + 3] = ' ';
@@ -231,7 +242,8 @@ make (HkSessions *sessions, const HkDialogueOptions *options, HkAuthService *aut
     self->noop_commands = hk_settings_words (view, "smtpd_noop_commands");
     read_forbidden (self);
     self->guard = hk_guard_new (self->plugins, view, error);
-    if (self->guard == NULL || !open_lists (self, error) ||
+    self->esmtp = self->guard != NULL ? hk_esmtp_service_new (view, error) : NULL;
+    if (self->esmtp == NULL || !open_lists (self, error) ||
         !open_command_filter (self, error) ||
         !hk_footer_open (self->plugins, view, &self->footer, error) ||
         (auth == NULL && !hk_auth_service_open (sessions, options, &self->auth, error)))
@@ -261,10 +273,13 @@ make (HkSessions *sessions, const HkDialogueOptions *options, HkAuthService *aut
     self->tls = options->tls;
     if (!hk_tls_is_offered (self))
         self->ehlo_mask &= ~HK_EHLO_STARTTLS;
+    self->ehlo_mask &= ~HK_EHLO_ADDED | self->esmtp->enabled;
     self->ehlo = g_string_new (NULL);
-    /* of one who may not speak for others */
-    self->ehlo_usual = self->ehlo_mask & ~self->ehlo_discarded &
-                       ~(unsigned) (HK_EHLO_XCLIENT | HK_EHLO_XFORWARD);
+    /* of one who may not speak for others; FUTURERELEASE tells the time */
+    self->ehlo_usual =
+        self->ehlo_mask & ~self->ehlo_discarded &
+        ~(unsigned) (HK_EHLO_XCLIENT | HK_EHLO_XFORWARD | HK_EHLO_XVERP |
+                     HK_EHLO_REQUIRETLS | HK_EHLO_FUTURERELEASE);
     hk_ehlo_append (self->ehlo, self, self->ehlo_usual, NULL);
     self->ehlo_tls = g_string_new (NULL);
     hk_ehlo_append (self->ehlo_tls, self, self->ehlo_usual & ~HK_EHLO_STARTTLS, NULL);
@@ -302,6 +317,7 @@ hk_dialogue_free (HkDialogue *self)
         hk_sessions_forget_dialogue (self->sessions, self);
     hk_dialogue_free (self->judged);
     g_clear_pointer (&self->guard, hk_guard_free);
+    g_clear_pointer (&self->esmtp, hk_esmtp_service_free);
     g_clear_pointer (&self->mynetworks, hk_match_list_free);
     g_clear_pointer (&self->bare_lf_exclusions, hk_match_list_free);
     g_clear_pointer (&self->flush_domains, hk_match_list_free);

@@ -171,7 +171,12 @@ hk_guard_new (HkPlugins *plugins, HkSettings *view, GError **error)
         !open_list (self, plugins, view, "smtpd_authorized_xforward_hosts", &self->xforward,
                     error) ||
         !open_list (self, plugins, view, "smtpd_client_event_limit_exceptions",
-                    &self->exceptions, error))
+                    &self->exceptions, error) ||
+        !open_list (self, plugins, view, "smtpd_authorized_verp_clients", &self->verp,
+                    error) ||
+        (hk_settings_bool (view, "smtpd_mt_priority_enable") &&
+         !open_list (self, plugins, view, "smtpd_mt_priority_clients", &self->priority,
+                     error)))
         return NULL;
     return g_steal_pointer (&self);
 }
@@ -192,6 +197,8 @@ hk_guard_free (HkGuard *self)
     g_clear_pointer (&self->xclient, hk_match_list_free);
     g_clear_pointer (&self->xforward, hk_match_list_free);
     g_clear_pointer (&self->exceptions, hk_match_list_free);
+    g_clear_pointer (&self->verp, hk_match_list_free);
+    g_clear_pointer (&self->priority, hk_match_list_free);
     if (self->rules != NULL)
         g_array_unref (self->rules);
     g_free (self);
@@ -204,7 +211,7 @@ typedef struct {
     HkSession *session;
     void (*then) (HkSession *self);
     char *name, *address;
-    bool may_xclient, may_xforward, is_exempt;
+    bool may_xclient, may_xforward, is_exempt, may_verp, may_priority;
 } Knowing;
 
 static bool
@@ -223,6 +230,8 @@ look (void *data)
     k->may_xclient = is_on (guard->xclient, k);
     k->may_xforward = is_on (guard->xforward, k);
     k->is_exempt = is_on (guard->exceptions, k);
+    k->may_verp = is_on (guard->verp, k);
+    k->may_priority = is_on (guard->priority, k);
 }
 
 static void
@@ -231,6 +240,8 @@ keep (const Knowing *k)
     k->session->may_xclient = k->may_xclient;
     k->session->may_xforward = k->may_xforward;
     k->session->is_exempt = k->is_exempt;
+    k->session->may_verp = k->may_verp;
+    k->session->may_priority = k->may_priority;
 }
 
 static void
@@ -251,7 +262,10 @@ void
 hk_guard_know_client (HkSession *self, void (*then) (HkSession *self))
 {
     HkDialogue *d = self->dialogue;
-    Knowing here = {self, then, self->client_name, self->client_address, false, false, false};
+    Knowing here = {.session = self,
+                    .then = then,
+                    .name = self->client_name,
+                    .address = self->client_address};
     if (!d->guard->may_block) {
         look (&here);
         keep (&here);

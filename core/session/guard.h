@@ -51,7 +51,7 @@ typedef struct {
 GArray *hk_rate_rules_parse (const char *text, GError **error);
 
 typedef struct {
-    HkMatchList *xclient, *xforward, *exceptions; /* NULL: nobody */
+    HkMatchList *xclient, *xforward, *exceptions, *verp, *priority; /* NULL: nobody */
     bool may_block;                               /* one of them does */
     bool takes_proxy;
     int64_t proxy_timeout_us;

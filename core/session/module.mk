@@ -3,6 +3,8 @@ libhksession_la_SOURCES = core/session/auth.c core/session/auth.h core/session/a
 	core/session/auth_params.c core/session/auth_priv.h core/session/auth_syntax.c \
 	core/session/check.c core/session/command.c core/session/content.c \
 	core/session/content.h core/session/data.c core/session/dialogue.c \
+	core/session/esmtp.c core/session/esmtp.h core/session/esmtp_syntax.c \
+	core/session/esmtp_syntax.h \
 	core/session/filter.c core/session/footer.c core/session/params.c \
 	core/session/reply.c core/session/report.c core/session/session.c core/session/session.h \
 	core/session/session_priv.h core/session/sessions.c core/session/syntax.c \
@@ -33,7 +35,9 @@ core_session_test_auth_SOURCES = core/session/test_auth.c core/session/session_f
 	core/session/session_fakes.h
 core_session_test_auth_LDADD = libhksession.la $(HK_FLOOR4_LIBS)
 EXTRA_DIST += core/session/README.md
-check_PROGRAMS += core/session/test_guard core/session/test_screen
+check_PROGRAMS += core/session/test_guard core/session/test_screen core/session/test_esmtp
+core_session_test_esmtp_SOURCES = core/session/test_esmtp.c
+core_session_test_esmtp_LDADD = libhksession.la libhkmail.la $(HK_BASE_LIBS)
 core_session_test_guard_SOURCES = core/session/test_guard.c core/session/session_fakes.c \
 	core/session/session_fakes.h
 core_session_test_guard_LDADD = libhksession.la $(HK_FLOOR4_LIBS)

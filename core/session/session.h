@@ -34,7 +34,8 @@
 #include "session/screen.h"
 #include "session/session_tls.h"
 
-extern const HkConfSpec hk_session_params[], hk_auth_params[], hk_guard_params[];
+extern const HkConfSpec hk_session_params[], hk_auth_params[], hk_guard_params[],
+    hk_esmtp_params[];
 
 typedef struct HkSessions HkSessions;
 typedef struct HkDialogue HkDialogue;

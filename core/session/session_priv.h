@@ -4,6 +4,7 @@
 
 #include "session/auth.h"
 #include "session/content.h"
+#include "session/esmtp.h"
 #include "session/guard.h"
 #include "session/screen.h"
 #include "session/session.h"
@@ -60,6 +61,7 @@ struct HkDialogue {
     HkFooter *footer;       /* of refusals; NULL: none */
     HkMaps *command_filter; /* NULL: none */
     HkAuthService *auth; /* NULL: AUTH is off */
+    HkEsmtpService *esmtp;
     HkGuard *guard;
     HkScreen *screen;      /* NULL: no stage before the session; borrowed, as the next */
     HkRates *screen_cache; /* NULL: nothing is remembered */
@@ -82,7 +84,15 @@ enum { /* EHLO keywords */
        HK_EHLO_AUTH = 1 << 10,
        HK_EHLO_LIMITS = 1 << 12,
        HK_EHLO_XCLIENT = 1 << 13,
-       HK_EHLO_XFORWARD = 1 << 14
+       HK_EHLO_XFORWARD = 1 << 14,
+       HK_EHLO_XVERP = 1 << 15,
+       HK_EHLO_FUTURERELEASE = 1 << 16,
+       HK_EHLO_DELIVERBY = 1 << 17,
+       HK_EHLO_MT_PRIORITY = 1 << 18,
+       HK_EHLO_REQUIRETLS = 1 << 19,
+       HK_EHLO_BINARYMIME = 1 << 20,
+       HK_EHLO_ADDED = HK_EHLO_XVERP | HK_EHLO_FUTURERELEASE | HK_EHLO_DELIVERBY |
+                       HK_EHLO_MT_PRIORITY | HK_EHLO_REQUIRETLS | HK_EHLO_BINARYMIME
 };
 /* Keywords of LIST as a mask; "silent-discard" sets *OUT_SILENT. */
 unsigned hk_ehlo_parse_mask (HkSpan list, bool *out_silent);
@@ -150,6 +160,8 @@ struct HkSession {
     bool is_bare_line : 1; /* the command ended in LF alone */
     bool may_xclient : 1;
     bool may_xforward : 1;
+    bool may_verp : 1;     /* smtpd_authorized_verp_clients */
+    bool may_priority : 1; /* smtpd_mt_priority_clients */
     bool is_exempt : 1; /* smtpd_client_event_limit_exceptions */
     bool is_improper : 1;   /* sent ahead of the replies that it had to wait for */
     bool after_content : 1; /* "END-OF-MESSAGE" */
@@ -158,7 +170,7 @@ struct HkSession {
     uint16_t client_port, server_port;
     uint16_t client_name_code;
     uint16_t n_errors, n_junk;
-    uint16_t ehlo_mask;
+    uint32_t ehlo_mask;
     uint32_t rest_size, rest_space;
     uint8_t *rest; /* unread input: a partial line, or pipelined commands */
     GString *out;  /* NULL: nothing to say */

@@ -176,10 +176,14 @@ refuse_dsn (HkRefusal *refusal)
 }
 
 static bool
-mail_parameter (HkSpan key, HkSpan value, unsigned syntax, uint64_t limit, HkArena *arena,
-                HkMailOptions *out, HkRefusal *refusal, bool *out_known)
+mail_parameter (HkSpan key, HkSpan value, unsigned syntax, uint64_t limit,
+                const HkEsmtpRules *rules, HkArena *arena, HkMailOptions *out,
+                HkRefusal *refusal, bool *out_known)
 {
     *out_known = true;
+    HkEsmtpAnswer answer = hk_esmtp_parameter (key, value, rules, &out->esmtp, refusal);
+    if (answer != HK_ESMTP_UNKNOWN)
+        return answer == HK_ESMTP_TAKEN;
     /* A keyword that is nothing without its value. */
     if (value.data == NULL && !hk_span_is_ci (key, "SMTPUTF8")) {
         *out_known = false;
@@ -265,8 +269,9 @@ check_utf8 (HkSpan path, unsigned syntax, bool is_declared, bool is_sender,
 }
 
 bool
-hk_mail_parse (HkSpan argument, unsigned syntax, uint64_t size_limit, HkArena *arena,
-               HkMailOptions *out, HkRefusal *refusal)
+hk_mail_parse (HkSpan argument, unsigned syntax, uint64_t size_limit,
+               const HkEsmtpRules *rules, HkArena *arena, HkMailOptions *out,
+               HkRefusal *refusal)
 {
     HkSpan rest, key, value, whole;
 
@@ -277,14 +282,15 @@ hk_mail_parse (HkSpan argument, unsigned syntax, uint64_t size_limit, HkArena *a
         return false;
     while (next_parameter (&rest, &key, &value, &whole)) {
         bool is_known;
-        if (!mail_parameter (key, value, syntax, size_limit, arena, out, refusal,
+        if (!mail_parameter (key, value, syntax, size_limit, rules, arena, out, refusal,
                              &is_known))
             return false;
         if (!is_known)
             return refuse (refusal, 555, "5.5.4", "Unsupported option: %.*s",
                            SHOWN (whole));
     }
-    return check_utf8 (out->sender, syntax, out->is_smtputf8, true, refusal);
+    return hk_esmtp_check (&out->esmtp, rules, out->sender, refusal) &&
+           check_utf8 (out->sender, syntax, out->is_smtputf8, true, refusal);
 }
 
 /* ---- RCPT -------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 #ifndef HK_SESSION_SYNTAX_H
 #define HK_SESSION_SYNTAX_H
 
-#include "base/bytes.h"
+#include "session/esmtp_syntax.h"
 
 /* In the order of the disconnect line's counts. */
 typedef enum {
@@ -42,7 +42,7 @@ bool hk_command_is_header (HkSpan word);
 bool hk_command_is_clean (HkSpan line);
 
 /* Why something is refused. */
-typedef struct {
+typedef struct HkRefusal {
     int code;
     const char *dsn;
     char text[200];
@@ -65,10 +65,13 @@ typedef struct HkMailOptions {
     bool has_size, is_8bit, is_smtputf8, ret_full, ret_hdrs;
     HkSpan envid; /* decoded */
     HkSpan auth;  /* AUTH=, as written (xtext); `data` NULL: not said; empty: "<>" */
+    HkEsmtp esmtp;
 } HkMailOptions;
-/* "FROM:<a@b> SIZE=…".  Spans are in ARENA or borrow from ARGUMENT.  SIZE_LIMIT 0: none. */
-bool hk_mail_parse (HkSpan argument, unsigned syntax, uint64_t size_limit, HkArena *arena,
-                    HkMailOptions *out, HkRefusal *refusal);
+/* "FROM:<a@b> SIZE=…".  Spans are in ARENA or borrow from ARGUMENT.  SIZE_LIMIT 0: none.
+ * RULES NULL: none of esmtp_syntax.h's parameters is known. */
+bool hk_mail_parse (HkSpan argument, unsigned syntax, uint64_t size_limit,
+                    const HkEsmtpRules *rules, HkArena *arena, HkMailOptions *out,
+                    HkRefusal *refusal);
 
 typedef struct HkRcptOptions {
     HkSpan recipient;

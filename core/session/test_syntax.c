@@ -90,7 +90,7 @@ test_mail (void)
         g_autoptr (HkArena) arena = hk_arena_new (1024);
         HkMailOptions out;
         HkRefusal refusal = {.code = 0};
-        bool ok = hk_mail_parse (hk_span_text (c->argument), c->syntax, 10000, arena, &out,
+        bool ok = hk_mail_parse (hk_span_text (c->argument), c->syntax, 10000, NULL, arena, &out,
                                  &refusal);
         g_test_message ("%s", c->argument);
         g_assert_cmpint (ok ? 0 : refusal.code, ==, c->code);
@@ -109,7 +109,7 @@ test_mail_values (void)
     HkRefusal refusal;
     g_assert_true (hk_mail_parse (
         HK_SPAN ("FROM:<a@b.c> SIZE=77 BODY=8bitmime RET=FULL ENVID=x+2By SMTPUTF8"), ALL,
-        0, arena, &out, &refusal));
+        0, NULL, arena, &out, &refusal));
     g_assert_cmpuint (out.size, ==, 77);
     g_assert_true (out.has_size && out.is_8bit && out.is_smtputf8 && out.ret_full);
     g_assert_false (out.ret_hdrs);

@@ -55,7 +55,7 @@ mail_checked (HkSession *self, HkVerdict *verdict)
 {
     if (hk_session_verdict (self, HK_STAGE_MAIL, HK_SPAN_NONE, verdict) &&
         !hk_guard_rules_refuse (self, HK_STAGE_MAIL, HK_SPAN_NONE))
-        hk_session_say_literal (self, "250 2.1.0 Ok\r\n");
+        hk_esmtp_say_mail_ok (self);
     else
         hk_session_reset (self);
 }
@@ -92,8 +92,10 @@ hk_session_mail (HkSession *self, HkSpan argument)
     HkTransaction *tx = hk_transaction_new (sessions);
     HkMailOptions options;
     HkRefusal refusal;
-    if (!hk_mail_parse (argument, syntax_of (self), self->dialogue->size_limit, tx->arena,
-                        &options, &refusal)) {
+    HkEsmtpRules rules;
+    hk_esmtp_rules (self, &rules);
+    if (!hk_mail_parse (argument, syntax_of (self), self->dialogue->size_limit, &rules,
+                        tx->arena, &options, &refusal)) {
         if (refusal.code == 552) { /* the log says whose message is too large */
             tx->envelope.sender = options.sender;
             self->tx = tx;
@@ -104,6 +106,7 @@ hk_session_mail (HkSession *self, HkSpan argument)
         return;
     }
     begin_envelope (tx, &options, hk_wall_us (hk_loop_clock (sessions->options.loop)));
+    hk_esmtp_fill (self, tx);
     self->tx = tx;
     uint64_t size = MAX (options.size, 1);
     if (!hk_lane_has_space (sessions->options.lane, size)) {
