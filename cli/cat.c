@@ -100,6 +100,28 @@ print_recipient (const Cat *self, const HkRecipient *recipient, int status)
            recipient->address);
 }
 
+/* What the sender asked of us (RFC 4865, 2852, 6710, 8689, 3030). */
+static void
+print_promises (const Cat *self, const HkEnvelope *envelope)
+{
+    char priority[16];
+    uint32_t flags = envelope->flags;
+    if (envelope->release_s != 0)
+        time_field (self, "release_time", envelope->release_s * HK_SECOND);
+    if (flags & HK_ENVELOPE_BY)
+        time_field (self, "deliver_by", envelope->deliver_by_us);
+    if (flags & HK_ENVELOPE_BY)
+        attribute (self, "deliver_by_mode",
+                   flags & HK_ENVELOPE_BY_RETURN ? HK_SPAN ("R") : HK_SPAN ("N"));
+    g_snprintf (priority, sizeof priority, "%d", envelope->priority);
+    if (envelope->priority != 0)
+        attribute (self, "mt_priority", hk_span_text (priority));
+    if (flags & HK_ENVELOPE_REQUIRE_TLS)
+        attribute (self, "require_tls", HK_SPAN ("yes"));
+    if (flags & HK_ENVELOPE_BODY_BINARY)
+        attribute (self, "encoding", HK_SPAN ("binary"));
+}
+
 static void
 print_envelope (const Cat *self)
 {
@@ -125,6 +147,9 @@ print_envelope (const Cat *self)
         field (self, "content_filter", envelope->content_filter);
     if (envelope->redirect.size > 0)
         field (self, "redirect_to", envelope->redirect);
+    if (envelope->verp.size > 0)
+        field (self, "verp_delimiters", envelope->verp);
+    print_promises (self, envelope);
     for (size_t i = 0; i < envelope->n_recipients; i++)
         print_recipient (self, &envelope->recipients[i], self->message->states[i].status);
 }

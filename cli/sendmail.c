@@ -12,6 +12,7 @@
 #include "host/authorized.h"
 #include "mail/address.h"
 #include "mail/header.h"
+#include "mail/verp.h"
 #include "net/address.h"
 #include "smtpd/maildrop.h"
 
@@ -33,6 +34,7 @@ typedef struct {
     const char *sender;    /* -f, -r; NULL: who we are */
     const char *full_name; /* -F */
     const char *envid;
+    const char *verp; /* -XV: delimiters, empty: the configured ones; NULL: no VERP */
     char mode;          /* of -b: 'm', 's', 'p', 'i', 'd' */
     bool from_headers;  /* -t */
     bool dots_are_text; /* -i */
@@ -145,6 +147,10 @@ take_option (Options *o, int c, const char *argument)
     case 'V':
         o->envid = argument;
         return 0;
+    case 'X':
+        if (argument[0] == 'V')
+            o->verp = argument + 1;
+        return 0; /* else a log file of Sendmail's */
     case 'b':
         if (strchr ("mspidl", argument[0]) == NULL)
             return fail (EX_USAGE, "-b%s is not served", argument);
@@ -177,16 +183,33 @@ take_option (Options *o, int c, const char *argument)
     }
 }
 
+/* Before DSN took the letter, "-V" and "-Vxy" were "-XV" and "-XVxy". */
+static void
+renew_verp_option (char **word)
+{
+    size_t n = *word == NULL ? 0 : strlen (*word);
+    if ((n != 2 && n != 4) || strncmp (*word, "-V", 2) != 0)
+        return;
+    char *renewed = g_strconcat ("-X", *word + 1, NULL); /* lives as long as ARGV */
+    fprintf (stderr, "sendmail: warning: option %s is deprecated; specify %s instead\n", *word,
+             renewed);
+    *word = renewed;
+}
+
 static int
 parse_options (Options *o, int argc, char **argv)
 {
     int c, result = 0;
     optind = 1;
     opterr = 0;
-    while (result == 0 &&
-           (c = getopt (argc, argv,
-                        "+A:B:C:F:GIL:N:O:R:UV:X:b:c:d::e:f:h:imno:p:q::r:tvx:")) != -1)
+    while (result == 0) {
+        if (optind < argc)
+            renew_verp_option (&argv[optind]);
+        c = getopt (argc, argv, "+A:B:C:F:GIL:N:O:R:UV:X:b:c:d::e:f:h:imno:p:q::r:tvx:");
+        if (c == -1)
+            break;
         result = take_option (o, c, optarg);
+    }
     return result;
 }
 
@@ -512,7 +535,8 @@ run_helper (const Options *o, HkSpan packed)
 }
 
 static int
-submit (const Options *o, HkSettings *settings, const Message *m, const char *sender)
+submit (const Options *o, HkSettings *settings, const Message *m, const char *sender,
+        const char *verp)
 {
     g_autofree HkRecipient *recipients = g_new0 (HkRecipient, m->recipients->len);
     g_autoptr (GError) error = NULL;
@@ -526,6 +550,7 @@ submit (const Options *o, HkSettings *settings, const Message *m, const char *se
         .n_recipients = m->recipients->len,
         .flags = o->flags,
         .envid = hk_span_text (o->envid),
+        .verp = hk_span_text (verp),
         .content = hk_span_string (m->content),
     };
     g_autoptr (GByteArray) packed = hk_maildrop_pack (&submission);
@@ -573,6 +598,21 @@ take_arguments (Message *m, char **argv)
 }
 
 static int
+choose_verp (const Options *o, HkSettings *settings, const char *sender, char out[3])
+{
+    const char *allowed = hk_settings_get (settings, "verp_delimiter_filter");
+    if (o->verp == NULL)
+        return 0;
+    const char *wanted =
+        o->verp[0] != '\0' ? o->verp : hk_settings_get (settings, "default_verp_delimiters");
+    if (!hk_verp_parse (hk_span_text (wanted), allowed, out))
+        return fail (EX_USAGE, "-XV requires two characters from %s", allowed);
+    if (sender[0] == '\0')
+        return fail (EX_USAGE, "-XV requires a sender that is not empty");
+    return 0;
+}
+
+static int
 take_message (const Options *o, HkSettings *settings, Message *m, char **argv)
 {
     uint64_t limit = (uint64_t) MAX (hk_settings_int (settings, "message_size_limit"), 0);
@@ -580,8 +620,13 @@ take_message (const Options *o, HkSettings *settings, Message *m, char **argv)
     g_autofree char *me = caller (&gecos);
     g_autofree char *sender = clean_sender (o->sender != NULL ? o->sender : me);
 
+    char verp[3] = "";
+
     if (hk_span_has_line_break (hk_span_text (sender)))
         return fail (EX_DATAERR, "the sender's address is malformed");
+    int result = choose_verp (o, settings, sender, verp);
+    if (result != 0)
+        return result;
     if (!take_arguments (m, argv))
         return fail (EX_USAGE, "a recipient's address is malformed");
     if (m->recipients->len == 0 && !o->from_headers)
@@ -604,7 +649,7 @@ take_message (const Options *o, HkSettings *settings, Message *m, char **argv)
     if (o->from_headers)
         drop_bcc (m->content);
     add_from (m, settings, sender, o->full_name != NULL ? o->full_name : gecos);
-    return submit (o, settings, m, sender);
+    return submit (o, settings, m, sender, verp);
 }
 
 int

@@ -160,6 +160,7 @@ job_forwarded (HkJob *self, size_t i, bool is_durable, HkSpan text)
     if (is_durable) {
         g_autofree char *said = g_strdup_printf ("forwarded as %.*s", HK_SPAN_ARG (text));
         outcome->status = HK_STATUS_SENT;
+        outcome->flags |= HK_RESULT_BY_RELAYED; /* the new message has it */
         outcome->dsn = HK_SPAN ("2.0.0");
         outcome->text = hk_arena_copy (self->arena, hk_span_text (said));
     } else {

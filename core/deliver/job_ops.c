@@ -14,6 +14,17 @@ give (HkSpan value, HkSpan *out)
     return HK_FOUND;
 }
 
+static HkSpan
+by_mode (const HkEnvelope *e)
+{
+    bool is_traced = (e->flags & HK_ENVELOPE_BY_TRACE) != 0;
+    if (e->flags & HK_ENVELOPE_BY_RETURN)
+        return is_traced ? HK_SPAN ("RT") : HK_SPAN ("R");
+    if (e->flags & HK_ENVELOPE_BY_NOTIFY)
+        return is_traced ? HK_SPAN ("NT") : HK_SPAN ("N");
+    return HK_SPAN_NONE;
+}
+
 static HkAnswer
 job_prop (HkCall *call, uint32_t id, HkSpan *out)
 {
@@ -38,7 +49,8 @@ job_prop (HkCall *call, uint32_t id, HkSpan *out)
                                                        : HK_SPAN_NONE,
                      out);
     case HK_PROP_ENCODING:
-        *out = (e->flags & HK_ENVELOPE_BODY_8BIT) || (e->content_flags & HK_CONTENT_8BIT)
+        *out = e->flags & HK_ENVELOPE_BODY_BINARY ? HK_SPAN ("binary")
+               : (e->flags & HK_ENVELOPE_BODY_8BIT) || (e->content_flags & HK_CONTENT_8BIT)
                    ? HK_SPAN ("8bit")
                    : HK_SPAN ("7bit");
         return HK_FOUND;
@@ -59,6 +71,8 @@ job_prop (HkCall *call, uint32_t id, HkSpan *out)
         return give (e->sasl_username, out);
     case HK_PROP_SASL_SENDER:
         return give (e->sasl_sender, out);
+    case HK_PROP_DELIVER_BY_MODE:
+        return give (by_mode (e), out);
     default:
         return HK_ABSENT;
     }
@@ -95,6 +109,18 @@ job_prop_int (HkCall *call, uint32_t id, int64_t *out)
     case HK_PROP_UID:
         *out = e->uid;
         return e->flags & HK_ENVELOPE_LOCAL ? HK_FOUND : HK_ABSENT;
+    case HK_PROP_DELIVER_BY_US:
+        *out = e->deliver_by_us;
+        return e->flags & HK_ENVELOPE_BY ? HK_FOUND : HK_ABSENT;
+    case HK_PROP_MT_PRIORITY:
+        *out = e->priority;
+        return e->priority != 0 ? HK_FOUND : HK_ABSENT;
+    case HK_PROP_REQUIRE_TLS:
+        *out = (e->flags & HK_ENVELOPE_REQUIRE_TLS) != 0;
+        return HK_FOUND;
+    case HK_PROP_TLS_OPTIONAL:
+        *out = (e->flags & HK_ENVELOPE_TLS_OPTIONAL) != 0;
+        return HK_FOUND;
     case HK_PROP_CLIENT_PORT:
         if (!hk_text_parse_u64 (e->client_port, 65535, &port))
             return HK_ABSENT;

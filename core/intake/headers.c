@@ -60,6 +60,10 @@ note_header (HkIncoming *self, const HkHeader *header, HkHeaderFacts *out)
     out->seen |= bit;
     if (hk_span_is_ci (header->name, "Received"))
         out->n_hops++;
+    /* RFC 8689 3: "No" is the only value. */
+    if (hk_span_is_ci (header->name, "TLS-Required") &&
+        hk_span_is_ci (hk_span_strip (header->value), "No"))
+        out->is_tls_optional = true;
     if (bit == HK_SEEN_MESSAGE_ID && is_new)
         out->message_id = unfold (self, header->value);
     if (header->whole.size > self->intake->header_size_limit ||

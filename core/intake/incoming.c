@@ -478,6 +478,9 @@ pack (HkIncoming *self)
 {
     self->envelope.content_flags = self->scan.flags;
     self->envelope.message_id = self->facts.message_id;
+    /* RFC 8689 4.1: the option outweighs the header. */
+    if (self->facts.is_tls_optional && !(self->envelope.flags & HK_ENVELOPE_REQUIRE_TLS))
+        self->envelope.flags |= HK_ENVELOPE_TLS_OPTIONAL;
     hk_envelope_pack (&self->envelope, self->packed);
 }
 

@@ -65,6 +65,7 @@ typedef struct {
     uint32_t seen;     /* HK_SEEN_* */
     HkSpan message_id; /* in the arena */
     bool must_cut;     /* a header is dropped, over the limit or rewritten */
+    bool is_tls_optional; /* "TLS-Required: No" */
 } HkHeaderFacts;
 enum {
     HK_SEEN_DATE = 1 << 0,

@@ -176,6 +176,8 @@ active_new (Qmgr *q, HkEntry *entry, HkEnvelope *envelope, const HkRecipientStat
     self->active_us = hk_wall_us (q->clock);
     self->was_deferred = was_deferred;
     self->sched = hk_sched_message_new (q->sched, self);
+    hk_sched_message_order (self->sched, envelope->priority,
+                            hk_promise_is_verp (envelope));
     g_hash_table_insert (q->active, &self->id, self);
     q->n_active_deferred += was_deferred;
     q->n_active_recipients += envelope->n_recipients;
@@ -189,6 +191,8 @@ active_start (Active *self)
     hk_active_log_start (self);
     if (self->entry->is_forced_expire)
         expire_now (self);
+    else
+        hk_promise_start (self);
     if (self->n_routed < self->envelope->n_recipients) {
         g_queue_push_tail (&self->q->to_route, self);
         self->route_link = self->q->to_route.tail;
@@ -222,6 +226,11 @@ start_fresh (Qmgr *q, HkEntry *entry, const HkLocation *where, uint64_t content_
     if (envelope->flags & HK_ENVELOPE_HOLD) {
         hk_envelope_free (envelope);
         hk_store_set_queue (q->store, entry, HK_QUEUE_HOLD);
+        return;
+    }
+    if (hk_promise_is_early (q, entry, envelope)) {
+        hk_promise_wait (q, entry, envelope, NULL);
+        hk_envelope_free (envelope);
         return;
     }
     g_autoptr (GError) error = NULL;
@@ -325,6 +334,11 @@ start_stored (Qmgr *q, HkEntry *entry)
     }
     if (queue == HK_QUEUE_INCOMING && (stored->envelope->flags & HK_ENVELOPE_HOLD)) {
         hk_store_set_queue (q->store, entry, HK_QUEUE_HOLD);
+        return;
+    }
+    if (hk_promise_is_early (q, entry, stored->envelope)) {
+        hk_promise_wait (q, entry, stored->envelope,
+                         queue == HK_QUEUE_INCOMING ? NULL : stored->states);
         return;
     }
     SegmentFile *segment = NULL;

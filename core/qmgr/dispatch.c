@@ -235,7 +235,9 @@ give_content (Run *run, uint64_t *out_key, uint64_t *out_offset, GError **error)
 static void
 pack_envelope (GByteArray *frame, const HkEnvelope *envelope, const HkSchedJob *job)
 {
-    if (job->n_recipients == envelope->n_recipients && envelope->backing != NULL) {
+    bool is_verp = hk_promise_is_verp (envelope) && job->n_recipients == 1;
+    if (job->n_recipients == envelope->n_recipients && envelope->backing != NULL &&
+        !is_verp) {
         hk_pack_span (frame, hk_span_bytes (envelope->backing));
         return;
     }
@@ -246,6 +248,12 @@ pack_envelope (GByteArray *frame, const HkEnvelope *envelope, const HkSchedJob *
         recipients[i] = envelope->recipients[job->recipients[i]];
     part.recipients = recipients;
     part.n_recipients = job->n_recipients;
+    g_autoptr (GString) sender = g_string_new (NULL);
+    if (is_verp) {
+        hk_promise_verp_sender (envelope, job->recipients[0], sender);
+        part.sender = hk_span_string (sender);
+        part.verp = HK_SPAN_NONE;
+    }
     hk_envelope_pack (&part, packed);
     hk_pack_span (frame, hk_span (packed->data, packed->len));
 }
@@ -280,6 +288,18 @@ cannot_read (Run *run, const GError *error)
     hk_run_broken (run);
 }
 
+/* It waited for its slot for too long. */
+static void
+return_late (Run *run)
+{
+    for (size_t i = 0; i < run->job.n_recipients; i++) {
+        hk_promise_bounce (run->active, run->job.recipients[i]);
+        run->has_result[i] = 1;
+    }
+    run->n_results = run->job.n_recipients;
+    hk_run_broken (run);
+}
+
 static void
 start_run (Conn *conn, const HkSchedJob *job)
 {
@@ -298,7 +318,9 @@ start_run (Conn *conn, const HkSchedJob *job)
     g_hash_table_insert (conn->runs, &run->number, run);
     q->n_running++;
     hk_stats_add (q->count.jobs, 1);
-    if (give_content (run, &key, &offset, &error))
+    if (hk_promise_is_too_late (run->active))
+        return_late (run);
+    else if (give_content (run, &key, &offset, &error))
         send_job (run, key, offset);
     else
         cannot_read (run, error);

@@ -39,15 +39,34 @@ typedef struct {
     int status;
     uint32_t notify;  /* 0: whatever the recipient asked for */
     const char *what; /* in the log, after "sender" or "postmaster" */
+    const char *dsn;  /* status of all; NULL: of the last result */
+    size_t only;      /* one recipient, from 1 on; 0: all */
 } Subject;
+
+/* RFC 2852 4.1.4: the next hop goes on counting the time, or the sender is told that nobody
+ * does; and of each hop when it asked for a trace. */
+static bool
+is_by_relayed (const Active *self, size_t i)
+{
+    const Recipient *recipient = &self->recipients[i];
+    const HkEnvelope *envelope = self->envelope;
+    if (!(envelope->flags & HK_ENVELOPE_BY) || (recipient->flags & HK_RESULT_FINAL) ||
+        (envelope->recipients[i].notify & HK_NOTIFY_NEVER))
+        return false;
+    return (envelope->flags & HK_ENVELOPE_BY_TRACE) ||
+           !(recipient->flags & HK_RESULT_BY_RELAYED);
+}
 
 static bool
 is_subject (const Active *self, size_t i, const Subject *subject)
 {
     const Recipient *recipient = &self->recipients[i];
     const HkRecipient *address = &self->envelope->recipients[i];
-    if (recipient->status != subject->status || recipient->is_old)
+    if (recipient->status != subject->status || recipient->is_old ||
+        (subject->only > 0 && subject->only != i + 1))
         return false;
+    if (subject->kind == HK_DSN_SUCCESS && is_by_relayed (self, i))
+        return true;
     if (subject->kind == HK_DSN_SUCCESS)
         return (address->notify & HK_NOTIFY_SUCCESS) &&
                !(recipient->flags & HK_RESULT_DSN_RELAYED);
@@ -95,7 +114,9 @@ subjects (Active *self, const Subject *subject, int64_t retry_until_us, size_t *
             .original = address->original.size > 0 ? address->original : address->address,
             .orcpt = address->orcpt,
             .action = action_of (&self->recipients[i], subject->kind),
-            .dsn = report != NULL ? hk_span_text (report->dsn) : HK_SPAN ("2.0.0"),
+            .dsn = subject->dsn != NULL ? hk_span_text (subject->dsn)
+                   : report != NULL     ? hk_span_text (report->dsn)
+                                        : HK_SPAN ("2.0.0"),
             .text = report != NULL ? report->text : HK_SPAN_NONE,
             .diagnostic = report != NULL ? report->diagnostic : HK_SPAN_NONE,
             .remote_mta = report != NULL ? report->remote : HK_SPAN_NONE,
@@ -195,6 +216,8 @@ append_notice (Active *self, HkQueueId id, const char *sender, HkSpan to, GStrin
             envelope.content_flags |= HK_CONTENT_8BIT;
     if (envelope.content_flags & HK_CONTENT_8BIT)
         envelope.flags |= HK_ENVELOPE_BODY_8BIT;
+    /* RFC 8689 5: what must not be read on its way must not be read on its way back. */
+    envelope.flags |= self->envelope->flags & HK_ENVELOPE_REQUIRE_TLS;
     Notice *notice = g_new (Notice, 1);
     *notice = (Notice){self, id, text};
     self->n_notices++;
@@ -211,8 +234,11 @@ write_notice (Active *self, const Subject *subject, const char *sender, HkSpan t
     int64_t lifetime =
         envelope->sender.size > 0 ? q->params.lifetime : q->params.bounce_lifetime;
     size_t n;
+    /* A secret stays where it is; bytes without lines are no part of a report. */
+    with_body = with_body &&
+                !(envelope->flags & (HK_ENVELOPE_REQUIRE_TLS | HK_ENVELOPE_BODY_BINARY));
     g_autofree HkDsnRecipient *list =
-        subjects (self, subject, envelope->arrival_us + lifetime * HK_SECOND, &n);
+        subjects (self, subject, (hk_promise_origin_s (envelope) + lifetime) * HK_SECOND, &n);
     if (n == 0)
         return;
     g_autoptr (GBytes) original = NULL;
@@ -257,13 +283,29 @@ write_to_postmaster (Active *self, const Subject *subject, const char *to, bool 
                   true, with_body);
 }
 
+/* Each goes to the sender address that its recipient saw. */
+static void
+write_verp_notices (Active *self, Subject subject, bool with_body)
+{
+    for (size_t i = 0; i < self->envelope->n_recipients; i++) {
+        g_autoptr (GString) to = g_string_new (NULL);
+        subject.only = i + 1;
+        if (!is_subject (self, i, &subject))
+            continue;
+        hk_promise_verp_sender (self->envelope, i, to);
+        write_notice (self, &subject, "", hk_span_string (to), false, with_body);
+    }
+}
+
 void
 hk_notice_failure (Active *self)
 {
     Qmgr *q = self->q;
     HkSpan sender = self->envelope->sender;
-    Subject subject = {HK_DSN_FAILURE, HK_STATUS_BOUNCED, HK_NOTIFY_FAILURE,
-                       "non-delivery notification"};
+    Subject subject = {.kind = HK_DSN_FAILURE,
+                       .status = HK_STATUS_BOUNCED,
+                       .notify = HK_NOTIFY_FAILURE,
+                       .what = "non-delivery notification"};
     char id[HK_QUEUE_ID_TEXT];
     if (hk_notice_is_double_bounce_address (q, sender)) {
         hk_log (HK_LOG_WARNING, "%s: undeliverable postmaster notification discarded",
@@ -271,8 +313,11 @@ hk_notice_failure (Active *self)
         return;
     }
     if (sender.size > 0) {
-        write_notice (self, &subject, "", sender, false,
-                      !(self->envelope->flags & HK_ENVELOPE_RET_HDRS));
+        bool with_body = !(self->envelope->flags & HK_ENVELOPE_RET_HDRS);
+        if (hk_promise_is_verp (self->envelope) && !q->params.one_verp_bounce)
+            write_verp_notices (self, subject, with_body);
+        else
+            write_notice (self, &subject, "", sender, false, with_body);
         subject.notify = 0;
         if (q->params.notify & NOTIFY_BOUNCE)
             write_to_postmaster (self, &subject, q->params.to_bounce, false);
@@ -291,8 +336,10 @@ hk_notice_failure (Active *self)
 void
 hk_notice_delay (Active *self)
 {
-    Subject subject = {HK_DSN_DELAY, HK_STATUS_DEFERRED, HK_NOTIFY_DELAY,
-                       "delay notification"};
+    Subject subject = {.kind = HK_DSN_DELAY,
+                       .status = HK_STATUS_DEFERRED,
+                       .notify = HK_NOTIFY_DELAY,
+                       .what = "delay notification"};
     if (hk_notice_is_double_bounce_address (self->q, self->envelope->sender))
         return;
     write_notice (self, &subject, "", self->envelope->sender, false, false);
@@ -302,10 +349,24 @@ hk_notice_delay (Active *self)
 }
 
 void
+hk_notice_by_delay (Active *self)
+{
+    static const Subject subject = {.kind = HK_DSN_DELAY,
+                                    .status = HK_STATUS_DEFERRED,
+                                    .notify = HK_NOTIFY_DELAY,
+                                    .what = "delivery time notification",
+                                    .dsn = "4.4.7"};
+    if (!hk_notice_is_double_bounce_address (self->q, self->envelope->sender))
+        write_notice (self, &subject, "", self->envelope->sender, false, false);
+}
+
+void
 hk_notice_success (Active *self)
 {
-    static const Subject subject = {HK_DSN_SUCCESS, HK_STATUS_SENT, HK_NOTIFY_SUCCESS,
-                                    "delivery status notification"};
+    static const Subject subject = {.kind = HK_DSN_SUCCESS,
+                                    .status = HK_STATUS_SENT,
+                                    .notify = HK_NOTIFY_SUCCESS,
+                                    .what = "delivery status notification"};
     if (!hk_notice_is_double_bounce_address (self->q, self->envelope->sender))
         write_notice (self, &subject, "", self->envelope->sender, false, false);
 }

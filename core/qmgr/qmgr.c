@@ -57,6 +57,7 @@ hk_qmgr_apply (Qmgr *self)
     p->bounce_size_limit = (uint64_t) hk_settings_int (s, "bounce_size_limit");
     p->notify = notify_classes (s);
     p->soft_bounce = hk_settings_bool (s, "soft_bounce");
+    p->one_verp_bounce = hk_settings_bool (s, "disable_verp_bounces");
     p->myhostname = hk_settings_get (s, "myhostname");
     p->mail_name = hk_settings_get (s, "mail_name");
     p->double_bounce = hk_settings_get (s, "double_bounce_sender");

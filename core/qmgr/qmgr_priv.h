@@ -62,7 +62,7 @@ typedef struct {
     int64_t transport_retry_us, ready_timeout_us, job_timeout_us;
     uint64_t bounce_size_limit;
     unsigned notify;
-    bool soft_bounce;
+    bool soft_bounce, one_verp_bounce;
     const char *myhostname, *mail_name, *double_bounce, *filter_nexthop;
     char *double_bounce_address; /* owned */
     const char *to_bounce, *to_2bounce, *to_delay, *to_error;
@@ -246,11 +246,35 @@ void hk_active_noticed (Active *self); /* one of its notices was written, or fai
 /* What is known so far goes into the store: we end while it is under way. */
 void hk_active_save (Active *self);
 
+/* ---- promise.c: what the sender asked of us ---- */
+
+/* From when a message's age counts. */
+int64_t hk_promise_origin_s (const HkEnvelope *envelope);
+/* It may not leave yet (RFC 4865).  Then it waits in the deferred queue; KNOWN: what is known
+ * of its recipients, NULL: nothing. */
+bool hk_promise_is_early (const Qmgr *q, const HkEntry *entry, const HkEnvelope *envelope);
+void hk_promise_wait (Qmgr *q, HkEntry *entry, const HkEnvelope *envelope,
+                      const HkRecipientState *known);
+/* DELIVERBY (RFC 2852).  It must be returned by now: */
+bool hk_promise_is_too_late (const Active *self);
+/* ... recipient I; at the beginning of a round those that are open (true: all is said); at its
+ * end those that were deferred. */
+void hk_promise_bounce (Active *self, size_t i);
+bool hk_promise_start (Active *self);
+void hk_promise_expire (Active *self);
+bool hk_promise_wants_delay_notice (const Active *self);
+/* When to look at a deferred message again, which would be NEXT_S. */
+int64_t hk_promise_next_s (const Active *self, int64_t next_s);
+/* VERP; the sender that recipient I gets, appended. */
+bool hk_promise_is_verp (const HkEnvelope *envelope);
+void hk_promise_verp_sender (const HkEnvelope *envelope, size_t i, GString *out);
+
 /* ---- notice.c: mail about mail ---- */
 
 /* Write what the recipients' state asks for.  Counts in n_notices. */
 void hk_notice_failure (Active *self);
 void hk_notice_delay (Active *self);
+void hk_notice_by_delay (Active *self); /* DELIVERBY: its time is over */
 void hk_notice_success (Active *self);
 bool hk_notice_wants_success (const Active *self);
 bool hk_notice_is_double_bounce_address (Qmgr *q, HkSpan address);

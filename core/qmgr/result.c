@@ -35,6 +35,7 @@ report_of (const Active *active, size_t i, int status, HkSpan dsn, HkSpan text,
            HkSpan diagnostic, HkSpan remote)
 {
     if (status == HK_STATUS_SENT && active->probe == NULL &&
+        !(active->envelope->flags & HK_ENVELOPE_BY) &&
         !(active->envelope->recipients[i].notify & HK_NOTIFY_SUCCESS))
         return NULL;
     return hk_report_new (dsn, text, diagnostic, remote);

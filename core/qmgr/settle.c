@@ -61,9 +61,10 @@ defer_message (Active *self)
     Qmgr *q = self->q;
     HkEntry *entry = self->entry;
     int64_t now_s = hk_qmgr_now_s (q);
-    store_states (self, hk_sched_retry_s (self->envelope->arrival_us / HK_SECOND, now_s,
-                                          q->params.minimal_backoff,
-                                          q->params.maximal_backoff, g_random_double ()));
+    int64_t next_s = hk_sched_retry_s (hk_promise_origin_s (self->envelope), now_s,
+                                       q->params.minimal_backoff, q->params.maximal_backoff,
+                                       g_random_double ());
+    store_states (self, hk_promise_next_s (self, next_s));
     if (self->is_held)
         hk_store_set_queue (q->store, entry, HK_QUEUE_HOLD);
     else
@@ -107,7 +108,7 @@ expire (Active *self)
     Qmgr *q = self->q;
     int64_t lifetime =
         self->envelope->sender.size > 0 ? q->params.lifetime : q->params.bounce_lifetime;
-    int64_t age = hk_qmgr_now_s (q) - self->envelope->arrival_us / HK_SECOND;
+    int64_t age = hk_qmgr_now_s (q) - hk_promise_origin_s (self->envelope);
     if (!self->entry->is_forced_expire && age < lifetime)
         return;
     if (!has_status (self, HK_STATUS_DEFERRED))
@@ -123,7 +124,7 @@ static bool
 wants_warning (const Active *self)
 {
     const Params *params = &self->q->params;
-    int64_t age = hk_qmgr_now_s (self->q) - self->envelope->arrival_us / HK_SECOND;
+    int64_t age = hk_qmgr_now_s (self->q) - hk_promise_origin_s (self->envelope);
     return params->delay_warning > 0 && !self->entry->was_warned &&
            age >= params->delay_warning && self->envelope->sender.size > 0 &&
            has_status (self, HK_STATUS_DEFERRED);
@@ -152,6 +153,10 @@ write_notices (Active *self)
         hk_notice_failure (self);
     if (hk_notice_wants_success (self))
         hk_notice_success (self);
+    if (hk_promise_wants_delay_notice (self) && has_status (self, HK_STATUS_DEFERRED)) {
+        hk_notice_by_delay (self);
+        hk_store_set_by_told (self->q->store, self->entry);
+    }
     if (wants_warning (self)) {
         hk_notice_delay (self);
         hk_store_set_warned (self->q->store, self->entry);
@@ -169,8 +174,10 @@ hk_active_settle (Active *self)
         remove_message (self);
         return;
     }
-    if (!self->is_held)
+    if (!self->is_held) {
+        hk_promise_expire (self);
         expire (self);
+    }
     self->n_notices = 1; /* ours: until all are begun */
     write_notices (self);
     hk_active_noticed (self);

@@ -218,6 +218,8 @@ hk_run_forward (Conn *conn, HkUnpack *in)
     envelope.recipients = recipients;
     envelope.flags &= ~(uint32_t) HK_ENVELOPE_HOLD;
     envelope.content_filter = envelope.redirect = envelope.hold_reason = HK_SPAN_NONE;
+    envelope.verp = HK_SPAN_NONE; /* SENDER has it */
+    envelope.release_s = 0;
     Forward *forward = g_new (Forward, 1);
     *forward = (Forward){q, run->number, (size_t) k, conn};
     if (!submit_copy (active, hk_lane_next_id (q->lane), &envelope, header, forwarded,

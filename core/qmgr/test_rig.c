@@ -321,7 +321,11 @@ rig_send (Rig *self, const char *sender, const char *recipients, uint32_t notify
                            .flags = flags,
                            .sender = hk_span_text (sender),
                            .recipients = list,
-                           .n_recipients = n};
+                           .n_recipients = n,
+                           .release_s = self->asked.release_s,
+                           .deliver_by_us = self->asked.deliver_by_us,
+                           .priority = self->asked.priority,
+                           .verp = self->asked.verp};
     Sending *sending = g_new (Sending, 1);
     *sending = (Sending){self, g_byte_array_new ()};
     hk_envelope_pack (&envelope, sending->packed);

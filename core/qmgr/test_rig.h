@@ -33,6 +33,7 @@ typedef struct {
     HkLoopTimer poll, deadline;
     bool (*until) (void *rig);
     unsigned n_durable;
+    HkEnvelope asked; /* more of what rig_send sends */
 } Rig;
 
 /* More lines of main.cf in EXTRA. */

@@ -15,23 +15,39 @@ hk_sched_message_new (HkSched *self, void *owner)
     return message;
 }
 
+void
+hk_sched_message_order (HkSchedMessage *message, int priority, bool is_single)
+{
+    message->priority = CLAMP (priority, -9, 9);
+    message->is_single = is_single;
+}
+
 /* ---- the ring of a transport
  * ---------------------------------------------------------------- */
 
+/* At the end, but ahead of those who are less urgent. */
 static void
 ring_append (Share *share)
 {
     HkSchedTransport *transport = share->transport;
     Share *first = transport->ring;
+    share->place = hk_sched_next_place (&transport->last_place, share->message);
     if (first == NULL) {
         share->ring_prev = share->ring_next = share;
         transport->ring = share;
         return;
     }
-    share->ring_next = first;
-    share->ring_prev = first->ring_prev;
-    first->ring_prev->ring_next = share;
-    first->ring_prev = share;
+    Share *before = first->ring_prev;
+    while (before != first && before->place > share->place)
+        before = before->ring_prev;
+    if (before == first && first->place > share->place) {
+        before = first->ring_prev;
+        transport->ring = share;
+    }
+    share->ring_prev = before;
+    share->ring_next = before->ring_next;
+    before->ring_next->ring_prev = share;
+    before->ring_next = share;
 }
 
 static void
@@ -43,6 +59,13 @@ ring_remove (Share *share)
     share->ring_prev->ring_next = share->ring_next;
     share->ring_next->ring_prev = share->ring_prev;
     share->ring_prev = share->ring_next = NULL;
+}
+
+void
+hk_sched_share_served (Share *share)
+{
+    ring_remove (share);
+    ring_append (share);
 }
 
 void
@@ -206,7 +229,8 @@ hk_sched_message_add (HkSchedMessage *message, HkSchedTransport *transport,
 static void
 count_wanted (Peer *peer)
 {
-    unsigned limit = peer->share->transport->limits.recipient_limit;
+    unsigned limit = hk_sched_job_limit (peer->share->message,
+                                         peer->share->transport->limits.recipient_limit);
     unsigned n = peer->n - peer->at;
     peer->share->n_wanted += limit == 0 ? 1 : (n + limit - 1) / limit;
 }

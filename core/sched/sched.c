@@ -142,6 +142,7 @@ static Job *
 job_new (Peer *peer, unsigned limit)
 {
     uint32_t n = peer->n - peer->at;
+    limit = hk_sched_job_limit (peer->share->message, limit);
     if (limit > 0)
         n = MIN (n, limit);
     Job *job = g_malloc (sizeof (Job) + n * sizeof (uint32_t));
@@ -165,7 +166,7 @@ hk_sched_next (HkSchedTransport *transport, int64_t now_us, HkSchedJob *out)
     Peer *peer = share->offers;
     Site *site = peer->site;
     /* The share keeps standing in the ring only behind all others. */
-    transport->ring = share->ring_next;
+    hk_sched_share_served (share);
     site->last_served = (uint8_t) share->class;
     Job *job = job_new (peer, limits->recipient_limit);
     share->n_jobs++;

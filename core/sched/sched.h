@@ -15,7 +15,7 @@
  * the head of each queue; a share with offers stands in the ring of its transport, and the
  * ring is served round robin.  So a message with 50,000 recipients gets one job, then
  * everybody else who waits gets one; at its own site a letter waits for one bulk job at
- * most.  Every step costs O(1).
+ * most.  Every step costs O(1); a message of high priority looks at those that it overtakes.
  *
  * A pending recipient costs 4 to 8 bytes; a site without work, jobs or rest is freed.
  *
@@ -90,6 +90,11 @@ unsigned hk_sched_transport_pending (const HkSchedTransport *transport); /* peer
 
 /* A message enters closed; recipients are added; open lets its jobs go. */
 HkSchedMessage *hk_sched_message_new (HkSched *self, void *owner);
+/* Before recipients are added.  PRIORITY (-9 to 9, RFC 6710; 0 at first): each step goes ahead
+ * of the HK_SCHED_PRIORITY_STEP that came just before and are a step less urgent, and of no
+ * more, so that nobody waits for ever.  IS_SINGLE: one recipient a job. */
+#define HK_SCHED_PRIORITY_STEP 32
+void hk_sched_message_order (HkSchedMessage *message, int priority, bool is_single);
 /* SITE names the destination for limits and fairness (the next hop; recipient@nexthop when
  * the recipient limit is 1); NEXTHOP is what jobs get. */
 void hk_sched_message_add (HkSchedMessage *message, HkSchedTransport *transport,

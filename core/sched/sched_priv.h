@@ -31,6 +31,7 @@ struct HkSchedTransport {
     Share *ring;       /* the next to be served; circular; NULL: nobody */
     unsigned running;
     unsigned n_peers;
+    int64_t last_place;  /* given to a share of the ring */
     int64_t next_job_us; /* transport_delay_us */
     void *data;
 };
@@ -45,6 +46,7 @@ struct Site {
     unsigned window, running;
     unsigned n_peers; /* those of messages that are being built included */
     double success, failure, failed_cohorts;
+    int64_t last_place; /* given to a peer of a queue */
     int64_t rests_until_us;
     int64_t throttle_rest_us; /* the last one; grows */
     uint32_t heap_place;      /* in sleepers; 0: not there */
@@ -62,6 +64,7 @@ struct Share {
     Peer *offers, *offers_tail;
     unsigned n_peers, n_queued, n_jobs;
     unsigned n_wanted; /* jobs, when opened */
+    int64_t place;     /* in the ring: smaller ones are served before */
     Class class;       /* names the queue that its peers stand in */
 };
 
@@ -74,6 +77,7 @@ struct Peer {
     uint32_t *recipients;
     uint32_t n, at, room; /* [at, n) are pending */
     uint32_t inline_recipient;
+    int64_t place; /* in the queue of its site */
     bool is_queued, is_offered;
 };
 
@@ -85,7 +89,8 @@ struct HkSchedMessage {
     unsigned n_peers;
     GHashTable *by_site; /* while it is built and has many peers */
     size_t pending, running;
-    bool is_open;
+    int priority;
+    bool is_open, is_single;
 };
 
 typedef struct {
@@ -117,5 +122,18 @@ void hk_sched_peer_free (Peer *peer); /* out of every list */
 void hk_sched_share_offer (Share *share, Peer *peer);
 void hk_sched_share_withdraw (Share *share, Peer *peer);
 void hk_sched_share_drop (Share *share); /* frees it when empty */
+void hk_sched_share_served (Share *share); /* behind the others of the ring */
+/* Recipients of a job of MESSAGE by a transport with LIMIT; 0: any number. */
+static inline unsigned
+hk_sched_job_limit (const HkSchedMessage *message, unsigned limit)
+{
+    return message->is_single ? 1 : limit;
+}
+/* What comes next in an order whose last place was *LAST: with a priority, further ahead. */
+static inline int64_t
+hk_sched_next_place (int64_t *last, const HkSchedMessage *message)
+{
+    return ++*last - (int64_t) message->priority * HK_SCHED_PRIORITY_STEP;
+}
 
 #endif

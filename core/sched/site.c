@@ -103,17 +103,25 @@ hk_sched_site_list_dead (Site *site)
 /* ---- queues and offers
  * ---------------------------------------------------------------------- */
 
+/* Ahead of those only who are less urgent. */
 static void
 link_tail (Site *site, Peer *peer)
 {
     Class class = peer->share->class;
-    peer->site_next = NULL;
-    peer->site_prev = site->queue[class].tail;
-    if (peer->site_prev != NULL)
-        peer->site_prev->site_next = peer;
+    Peer *before = site->queue[class].tail;
+    peer->place = hk_sched_next_place (&site->last_place, peer->share->message);
+    while (before != NULL && before->place > peer->place)
+        before = before->site_prev;
+    peer->site_prev = before;
+    peer->site_next = before != NULL ? before->site_next : site->queue[class].head;
+    if (before != NULL)
+        before->site_next = peer;
     else
         site->queue[class].head = peer;
-    site->queue[class].tail = peer;
+    if (peer->site_next != NULL)
+        peer->site_next->site_prev = peer;
+    else
+        site->queue[class].tail = peer;
 }
 
 static void

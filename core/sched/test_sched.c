@@ -372,6 +372,115 @@ test_negative_feedback (void)
 }
 
 /* A site that wants us to slow down gets half the window, and a pause. */
+static HkSchedMessage *
+urgent (Fixture *f, const char *owner, const char *site, int priority)
+{
+    HkSchedMessage *message = hk_sched_message_new (f->sched, (void *) owner);
+    hk_sched_message_order (message, priority, false);
+    hk_sched_message_add (message, f->smtp, site, site, 0);
+    hk_sched_message_open (message);
+    return message;
+}
+
+static void
+expect_order (Fixture *f, const char *const *owners)
+{
+    for (; *owners != NULL; owners++) {
+        HkSchedJob job;
+        g_assert_true (hk_sched_next (f->smtp, f->now, &job));
+        g_assert_cmpstr (job.owner, ==, *owners);
+        hk_sched_job_end (job.handle, HK_SITE_OK, NULL, f->now);
+    }
+}
+
+/* At one site, and between sites. */
+static void
+test_priority (void)
+{
+    static const char *const sites[] = {"a.example", "b.example", "c.example",
+                                        "d.example", "e.example", "f.example"};
+    for (int is_one_site = 0; is_one_site < 2; is_one_site++) {
+        usual_limits ();
+        test_limits.process_limit = test_limits.initial_concurrency =
+            test_limits.concurrency_limit = 1;
+        Fixture f = begin ();
+        HkSchedMessage *all[6];
+        static const struct {
+            const char *owner;
+            int priority;
+        } in[] = {{"running", 0}, {"low", -5}, {"first", 0},
+                  {"second", 0},  {"high", 3}, {"highest", 9}};
+        static const char *const out[] = {"highest", "high", "first", "second", "low", NULL};
+        HkSchedJob running;
+        for (size_t i = 0; i < G_N_ELEMENTS (in); i++) {
+            all[i] = urgent (&f, in[i].owner, sites[is_one_site ? 0 : i], in[i].priority);
+            if (i == 0)
+                g_assert_true (hk_sched_next (f.smtp, f.now, &running));
+        }
+        hk_sched_job_end (running.handle, HK_SITE_OK, NULL, f.now);
+        expect_order (&f, out);
+        for (size_t i = 0; i < G_N_ELEMENTS (in); i++)
+            hk_sched_message_free (all[i]);
+        hk_sched_free (f.sched);
+    }
+}
+
+/* However much urgent mail comes, the rest goes out: it is overtaken so many times only. */
+static void
+test_priority_does_not_starve (void)
+{
+    for (int is_one_site = 0; is_one_site < 2; is_one_site++) {
+        usual_limits ();
+        test_limits.process_limit = test_limits.initial_concurrency =
+            test_limits.concurrency_limit = 1;
+        Fixture f = begin ();
+        HkSchedMessage *low = urgent (&f, "low", "low.example", -9);
+        g_autoptr (GPtrArray) others = g_ptr_array_new ();
+        HkSchedJob job;
+        bool is_done = false;
+        const unsigned bound = 18 * HK_SCHED_PRIORITY_STEP + 2;
+        for (unsigned i = 0; i < 10 && !is_done; i++)
+            g_ptr_array_add (others, urgent (&f, "high", is_one_site ? "low.example" : "h",
+                                             9));
+        unsigned n = 0;
+        for (; !is_done; n++) { /* as many come as go */
+            g_assert_cmpuint (n, <=, bound);
+            g_ptr_array_add (others, urgent (&f, "high", is_one_site ? "low.example" : "h",
+                                             9));
+            g_assert_true (hk_sched_next (f.smtp, f.now, &job));
+            is_done = strcmp (job.owner, "low") == 0;
+            hk_sched_job_end (job.handle, HK_SITE_OK, NULL, f.now);
+        }
+        g_assert_cmpuint (n, >, 10);
+        hk_sched_message_free (low);
+        for (guint i = 0; i < others->len; i++)
+            hk_sched_message_free (g_ptr_array_index (others, i));
+        hk_sched_free (f.sched);
+    }
+}
+
+/* VERP: each recipient has a sender of its own. */
+static void
+test_single_recipients (void)
+{
+    usual_limits ();
+    Fixture f = begin ();
+    HkSchedMessage *message = hk_sched_message_new (f.sched, (void *) "m");
+    hk_sched_message_order (message, 0, true);
+    for (unsigned i = 0; i < 3; i++)
+        hk_sched_message_add (message, f.smtp, "d.example", "d.example", i);
+    hk_sched_message_open (message);
+    for (unsigned i = 0; i < 3; i++) {
+        HkSchedJob job;
+        g_assert_true (hk_sched_next (f.smtp, f.now, &job));
+        g_assert_cmpuint (job.n_recipients, ==, 1);
+        g_assert_cmpuint (job.recipients[0], ==, i);
+        hk_sched_job_end (job.handle, HK_SITE_OK, NULL, f.now);
+    }
+    hk_sched_message_free (message);
+    hk_sched_free (f.sched);
+}
+
 static void
 test_throttled (void)
 {
@@ -600,6 +709,9 @@ main (int argc, char **argv)
 {
     g_test_init (&argc, &argv, NULL);
     g_test_add_func ("/sched/single", test_single);
+    g_test_add_func ("/sched/priority", test_priority);
+    g_test_add_func ("/sched/priority/starving", test_priority_does_not_starve);
+    g_test_add_func ("/sched/single-recipients", test_single_recipients);
     g_test_add_func ("/sched/groups", test_groups);
     g_test_add_func ("/sched/fair/many-sites", test_letter_behind_many_sites);
     g_test_add_func ("/sched/fair/one-site", test_letters_and_bulk_at_one_site);

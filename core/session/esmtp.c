@@ -3,7 +3,7 @@
 #include "config.h"
 #include "session/esmtp.h"
 
-#include "base/log.h"
+#include "mail/verp.h"
 #include "session/session_priv.h"
 
 #include <time.h>
@@ -88,7 +88,7 @@ hk_esmtp_service_new (HkSettings *view, GError **error)
     const char *delimiters = hk_settings_get (view, "default_verp_delimiters");
     const char *filter = hk_settings_get (view, "verp_delimiter_filter");
     char verp[3];
-    if (!hk_esmtp_parse_verp (hk_span_text (delimiters), filter, verp)) {
+    if (!hk_verp_parse (hk_span_text (delimiters), filter, verp)) {
         g_set_error (error, HK_CONF_ERROR, HK_CONF_ERROR_VALUE,
                      "default_verp_delimiters: \"%s\" is not two characters of "
                      "verp_delimiter_filter, \"%s\"",

@@ -3,6 +3,7 @@
 #include "session/esmtp_syntax.h"
 
 #include "base/text.h"
+#include "mail/verp.h"
 #include "session/syntax.h"
 
 #include <stdarg.h>
@@ -109,21 +110,6 @@ hk_esmtp_parse_time (HkSpan text, int64_t *out_s)
     return true;
 }
 
-bool
-hk_esmtp_parse_verp (HkSpan text, const char *allowed, char out[3])
-{
-    if (text.size != 2)
-        return false;
-    for (size_t i = 0; i < 2; i++) {
-        char c = (char) text.data[i];
-        if (c == '\0' || strchr (allowed, c) == NULL)
-            return false;
-        out[i] = c;
-    }
-    out[2] = '\0';
-    return true;
-}
-
 /* ---- one parameter each -----------------------------------------------------------------
  */
 
@@ -215,7 +201,7 @@ take_verp (HkSpan value, const HkEsmtpRules *rules, HkEsmtp *out, HkRefusal *ref
 {
     if (value.data == NULL)
         value = hk_span_text (rules->verp_delimiters);
-    if (!hk_esmtp_parse_verp (value, rules->verp_filter, out->verp))
+    if (!hk_verp_parse (value, rules->verp_filter, out->verp))
         return refuse (refusal, 501, "5.5.4", "Error: XVERP needs two characters from %s",
                        rules->verp_filter);
     return HK_ESMTP_TAKEN;

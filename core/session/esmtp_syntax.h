@@ -50,7 +50,5 @@ bool hk_esmtp_check (const HkEsmtp *self, const HkEsmtpRules *rules, HkSpan send
 bool hk_esmtp_parse_priority (HkSpan text, int32_t *out);
 /* RFC 3339 with Z or an offset, whole seconds count. */
 bool hk_esmtp_parse_time (HkSpan text, int64_t *out_s);
-/* Two characters out of ALLOWED. */
-bool hk_esmtp_parse_verp (HkSpan text, const char *allowed, char out[3]);
 
 #endif

@@ -17,7 +17,7 @@ G_DEFINE_QUARK (hk - maildrop - error - quark, hk_maildrop_error)
 static const char magic[8] = {'H', 'K', 'D', 'R', 'O', 'P', '1', '\n'};
 
 enum { HEAD_SIZE = sizeof magic + 4 + 4, MAX_NOTIFY = 15 };
-enum { TAG_SENDER = 1, TAG_FLAGS = 2, TAG_ENVID = 3, TAG_RECIPIENT = 4 };
+enum { TAG_SENDER = 1, TAG_FLAGS = 2, TAG_ENVID = 3, TAG_RECIPIENT = 4, TAG_VERP = 5 };
 enum { TAG_ADDRESS = 1, TAG_ORCPT = 2, TAG_NOTIFY = 3 };
 
 static void
@@ -65,6 +65,7 @@ hk_maildrop_pack (const HkSubmission *s)
     hk_pack_field (out, TAG_SENDER, s->sender);
     hk_pack_field_u64 (out, TAG_FLAGS, s->flags);
     hk_pack_field (out, TAG_ENVID, s->envid);
+    hk_pack_field (out, TAG_VERP, s->verp);
     for (size_t i = 0; i < s->n_recipients; i++)
         pack_recipient (out, &s->recipients[i]);
     hk_pack_end (out);
@@ -117,6 +118,8 @@ unpack_head (HkSpan head, HkSubmission *out, GArray *recipients)
             out->flags = (uint32_t) hk_unpack_value_u64 (field) & known;
         } else if (tag == TAG_ENVID) {
             out->envid = field;
+        } else if (tag == TAG_VERP) {
+            out->verp = field;
         } else if (tag == TAG_RECIPIENT) {
             if (recipients->len >= HK_MAILDROP_MAX_RECIPIENTS ||
                 !unpack_recipient (field, &recipient))
@@ -125,7 +128,7 @@ unpack_head (HkSpan head, HkSubmission *out, GArray *recipients)
         }
     }
     return !u.failed && !hk_span_has_line_break (out->sender) &&
-           !hk_span_has_line_break (out->envid);
+           !hk_span_has_line_break (out->envid) && !hk_span_has_line_break (out->verp);
 }
 
 bool

@@ -23,6 +23,7 @@ typedef struct HkSubmission {
     size_t n_recipients;
     uint32_t flags; /* HK_ENVELOPE_SMTPUTF8, _BODY_8BIT, _RET_* */
     HkSpan envid;
+    HkSpan verp;    /* VERP delimiters; empty: not asked for */
     HkSpan content; /* as the program wrote it: LF or CRLF line ends */
 } HkSubmission;
 

@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "mail/header.h"
+#include "mail/verp.h"
 #include "session/content.h"
 #include "smtpd/maildrop.h"
 #include "smtpd/smtpd_priv.h"
@@ -130,6 +131,21 @@ append_received (HkPickup *self, const HkEnvelope *envelope, GString *out)
     hk_header_append_received (out, &received);
 }
 
+/* Whoever writes into maildrop/ need not be our sendmail. */
+static bool
+takes_verp (HkPickup *self, const HkSubmission *s, char out[3])
+{
+    const char *allowed = hk_settings_get (self->options.settings, "verp_delimiter_filter");
+    if (s->verp.size == 0)
+        return false;
+    if (s->sender.size > 0 && hk_verp_parse (s->verp, allowed, out))
+        return true;
+    hk_log (HK_LOG_WARNING, s->sender.size == 0
+                                ? "maildrop: VERP for a null sender is ignored"
+                                : "maildrop: VERP with bad delimiters is ignored");
+    return false;
+}
+
 static void
 submit (HkPickup *self, Item *item, const HkSubmission *s, const struct stat *st)
 {
@@ -143,6 +159,9 @@ submit (HkPickup *self, Item *item, const HkSubmission *s, const struct stat *st
         .n_recipients = s->n_recipients,
         .uid = st->st_uid,
     };
+    char verp[3];
+    if (takes_verp (self, s, verp))
+        envelope.verp = hk_span_text (verp);
     report (self, &envelope);
     g_autoptr (GString) received = g_string_new (NULL);
     append_received (self, &envelope, received);

@@ -19,6 +19,7 @@ sample (void)
         .n_recipients = 2,
         .flags = HK_ENVELOPE_BODY_8BIT,
         .envid = HK_SPAN ("id"),
+        .verp = HK_SPAN ("+="),
         .content = HK_SPAN ("Subject: x\n\nhi\n"),
     };
     return hk_maildrop_pack (&s);
@@ -34,6 +35,7 @@ test_round_trip (void)
     g_assert_no_error (error);
     g_assert_true (hk_span_is (s.sender, "me"));
     g_assert_true (hk_span_is (s.envid, "id"));
+    g_assert_true (hk_span_is (s.verp, "+="));
     g_assert_true (hk_span_is (s.content, "Subject: x\n\nhi\n"));
     g_assert_cmpuint (s.flags, ==, HK_ENVELOPE_BODY_8BIT);
     g_assert_cmpuint (s.n_recipients, ==, 2);

@@ -182,7 +182,8 @@ hk_meta_pack (const HkEntry *e)
                          ? (e->attempts > 0 ? HK_QUEUE_DEFERRED : HK_QUEUE_INCOMING)
                          : e->queue;
     return e->next_attempt | (uint64_t) e->attempts << 32 | queue << 48 |
-           (uint64_t) e->was_warned << 51 | (uint64_t) e->is_forced_expire << 52;
+           (uint64_t) e->was_warned << 51 | (uint64_t) e->is_forced_expire << 52 |
+           (uint64_t) e->was_by_told << 54;
 }
 
 void
@@ -195,6 +196,7 @@ hk_meta_unpack (uint64_t meta, HkEntry *e)
         e->queue = HK_QUEUE_DEFERRED;
     e->was_warned = (meta >> 51) & 1;
     e->is_forced_expire = (meta >> 52) & 3;
+    e->was_by_told = (meta >> 54) & 1;
 }
 
 void

@@ -422,6 +422,13 @@ hk_store_set_warned (HkStore *self, HkEntry *entry)
 }
 
 void
+hk_store_set_by_told (HkStore *self, HkEntry *entry)
+{
+    entry->was_by_told = 1;
+    write_meta (self, entry);
+}
+
+void
 hk_store_set_forced_expire (HkStore *self, HkEntry *entry, unsigned value)
 {
     entry->is_forced_expire = value & 3;

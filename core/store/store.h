@@ -157,7 +157,8 @@ typedef struct HkEntry {
     uint32_t is_forced_expire : 2;
     uint32_t lane : 6;
     uint32_t has_file : 1; /* content in incoming/QUEUEID */
-    uint32_t spare : 3;
+    uint32_t was_by_told : 1; /* DELIVERBY: the sender knows that its time is over */
+    uint32_t spare : 2;
     uint32_t size_kib;   /* message size, rounded up */
     uint32_t heap_place; /* for the scheduler's timer heap */
 } HkEntry;
@@ -208,6 +209,7 @@ void hk_store_defer (HkStore *self, HkEntry *entry, const HkRecipientState *stat
 void hk_store_set_queue (HkStore *self, HkEntry *entry,
                          HkQueueName queue); /* hold, release */
 void hk_store_set_warned (HkStore *self, HkEntry *entry);
+void hk_store_set_by_told (HkStore *self, HkEntry *entry);
 void hk_store_set_forced_expire (HkStore *self, HkEntry *entry, unsigned value);
 void hk_store_set_next_attempt (HkStore *self, HkEntry *entry, int64_t next_attempt_s);
 /* Finished: ENTRY is gone. */

@@ -9,6 +9,8 @@
  * Change log of the ABI (newest first; each line is a minor)
  *   0.3  address verification: verify_start, verify_end, HK_VERIFY_*, HK_PROP_VERIFY_WAIT_US;
  *        HK_PROP_PROBE and HK_TRANSPORT_PROBES (transport class version 2)
+ *        HK_PROP_DELIVER_BY_US, _DELIVER_BY_MODE, _MT_PRIORITY, _REQUIRE_TLS, _TLS_OPTIONAL;
+ *        HK_PROP_ENCODING "binary"; HK_RESULT_BY_RELAYED
  *   0.2  restriction: the asynchronous form (check_start, check_finish, check_cancel) and
  *        prepare; close may be NULL; dns_session; HK_PENDING, HK_NESTED; HK_PROP_INSTANCE,
  *        HK_PROP_ONLY_RECIPIENT, HK_PROP_SENDER_STANDARD, HK_PROP_RECIPIENT_STANDARD
@@ -222,7 +224,7 @@ enum {
     HK_PROP_DSN_ORCPT = 24,        /* type;value, decoded */
     HK_PROP_DSN_NOTIFY = 25,       /* int: HK_NOTIFY_* */
     HK_PROP_ARRIVAL_US = 26,       /* int */
-    HK_PROP_ENCODING = 27,         /* 7bit | 8bit */
+    HK_PROP_ENCODING = 27,         /* 7bit | 8bit | binary: no line end may be changed */
     HK_PROP_SMTPUTF8 = 28,         /* int: 1 when the message needs RFC 6531 */
     HK_PROP_CONTENT_FLAGS = 29,    /* int: HK_CONTENT_* */
     HK_PROP_MESSAGE_ID = 30,
@@ -276,8 +278,14 @@ enum {
                                    * one, absent when there are more; since 0.2 */
     HK_PROP_PROBE = 110, /* delivery: int: 1: nothing is to be delivered, only whether that
                          * could be; absent: a message; see HK_TRANSPORT_PROBES; since 0.3 */
-    HK_PROP_VERIFY_WAIT_US = 111 /* restriction: int: how long a check should wait for a probe
+    HK_PROP_VERIFY_WAIT_US = 111, /* restriction: int: how long a check should wait for a probe
                                   * (address_verify_poll_*; less under stress); since 0.3 */
+    HK_PROP_DELIVER_BY_US = 120,  /* delivery: int: RFC 2852: until then; wall clock; absent:
+                                   * nobody asked; since 0.3, as the next */
+    HK_PROP_DELIVER_BY_MODE = 121, /* delivery: R | N, with T behind it: RT | NT */
+    HK_PROP_MT_PRIORITY = 122,     /* delivery: int: RFC 6710, -9 to 9; absent: 0 */
+    HK_PROP_REQUIRE_TLS = 123,     /* delivery: int: 1: RFC 8689: never in clear */
+    HK_PROP_TLS_OPTIONAL = 124     /* delivery: int: 1: the header says "TLS-Required: No" */
 };
 
 enum { /* HK_PROP_CONTENT_FLAGS */
@@ -354,7 +362,8 @@ enum {                               /* HkResult.flags */
     HK_RESULT_SITE_DOWN = 1 << 0,    /* the whole next hop failed: feedback for concurrency */
     HK_RESULT_THROTTLED = 1 << 1,    /* the next hop asks us to slow down */
     HK_RESULT_DSN_RELAYED = 1 << 2,  /* the next hop took over the duty to notify */
-    HK_RESULT_FINAL = 1 << 3         /* delivered here, not relayed */
+    HK_RESULT_FINAL = 1 << 3,        /* delivered here, not relayed */
+    HK_RESULT_BY_RELAYED = 1 << 4    /* the next hop goes on counting DELIVERBY's time */
 };
 
 /* What became of one recipient. */

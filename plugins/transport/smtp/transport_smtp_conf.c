@@ -187,7 +187,12 @@ feature_bit (const char *word)
                  {"DSN", SMTP_DSN},
                  {"SMTPUTF8", SMTP_UTF8},
                  {"STARTTLS", SMTP_STARTTLS},
-                 {"AUTH", SMTP_AUTH}};
+                 {"AUTH", SMTP_AUTH},
+                 {"CHUNKING", SMTP_CHUNKING},
+                 {"BINARYMIME", SMTP_BINARYMIME},
+                 {"DELIVERBY", SMTP_DELIVERBY},
+                 {"MT-PRIORITY", SMTP_MT_PRIORITY},
+                 {"REQUIRETLS", SMTP_REQUIRETLS}};
     for (size_t i = 0; i < G_N_ELEMENTS (known); i++)
         if (g_ascii_strcasecmp (word, known[i].word) == 0)
             return known[i].bit;

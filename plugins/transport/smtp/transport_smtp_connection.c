@@ -447,6 +447,7 @@ transport_smtp_connection_open_unix (SmtpDelivery *delivery, const char *path)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     SmtpConnection *self = new_connection (delivery, delivery->where.name, path, 0);
+    self->is_unix = true;
     if (strlen (path) >= sizeof address.sun_path)
         errno = ENAMETOOLONG;
     g_strlcpy (address.sun_path, path, sizeof address.sun_path);

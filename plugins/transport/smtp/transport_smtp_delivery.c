@@ -265,6 +265,7 @@ transport_smtp_delivery_start (SmtpInstance *smtp, HkCall *call)
     const HkHost *host = smtp->host;
     SmtpDelivery *self = g_new0 (SmtpDelivery, 1);
     int64_t flags = 0, utf8 = 0, probe = 0;
+    HkSpan encoding = {0};
     self->smtp = smtp;
     self->call = call;
     self->started_us = transport_smtp_now_us ();
@@ -277,6 +278,8 @@ transport_smtp_delivery_start (SmtpInstance *smtp, HkCall *call)
     self->is_probe = host->prop_int (call, HK_PROP_PROBE, &probe) == HK_FOUND;
     self->is_8bit = (flags & HK_CONTENT_8BIT) != 0;
     self->needs_utf8 = utf8 != 0;
+    host->prop (call, HK_PROP_ENCODING, &encoding);
+    self->is_binary = encoding.size == 6 && memcmp (encoding.data, "binary", 6) == 0;
     set_reason (self, "4.3.5", "there is no next hop");
     if (self->n_left == 0) {
         finish (self);

@@ -195,7 +195,9 @@ put_mail (SmtpConnection *self)
     g_string_append_c (out, '>');
     if ((self->features & SMTP_SIZE) && !delivery->is_probe)
         g_string_append_printf (out, " SIZE=%zu", delivery->content.size);
-    if ((self->features & SMTP_8BITMIME) && delivery->is_8bit)
+    if (delivery->is_binary)
+        g_string_append (out, " BODY=BINARYMIME");
+    else if ((self->features & SMTP_8BITMIME) && delivery->is_8bit)
         g_string_append (out, " BODY=8BITMIME");
     if (delivery->needs_utf8)
         g_string_append (out, " SMTPUTF8");
@@ -209,6 +211,7 @@ put_mail (SmtpConnection *self)
             put_xtext (out, value);
         }
     }
+    transport_smtp_esmtp_put_mail (self);
     g_string_append (out, "\r\n");
 }
 
@@ -291,7 +294,9 @@ send_content (SmtpConnection *self)
     SmtpDelivery *delivery = self->delivery;
     const SmtpConf *conf = &self->smtp->conf;
     self->state = SMTP_BODY;
-    if (transport_smtp_content_is_plain (delivery->content, conf->line_limit)) {
+    if (delivery->is_binary) {
+        self->body = delivery->content;
+    } else if (transport_smtp_content_is_plain (delivery->content, conf->line_limit)) {
         self->body = delivery->content;
         self->tail = transport_smtp_span (".\r\n");
     } else {
@@ -323,7 +328,7 @@ send_transaction (SmtpConnection *self)
         for (size_t i = 0; i < delivery->n_recipients; i++)
             if (delivery->recipients[i].state == SMTP_LEFT)
                 put_rcpt (self, i);
-        if (!delivery->is_probe)
+        if (!delivery->is_probe && !delivery->is_binary)
             g_string_append (self->out, "DATA\r\n");
     }
     transport_smtp_connection_deadline (self, self->smtp->conf.mail_s);
@@ -347,6 +352,11 @@ is_acceptable (SmtpConnection *self)
         text = g_strdup_printf ("SMTPUTF8 is required, but was not offered by host %s",
                                 self->name);
         fail_everybody (self, true, "5.6.7", text, 0);
+        return false;
+    }
+    const char *dsn;
+    if (!transport_smtp_esmtp_may_send (self, &dsn, &text)) {
+        fail_everybody (self, true, dsn, text, 0);
         return false;
     }
     return true;
@@ -416,9 +426,16 @@ recipients_done (SmtpConnection *self)
         abandon (self);
         return;
     }
-    if (!is_pipelining (self) || is_probe) {
+    if (!is_pipelining (self) || is_probe || self->delivery->is_binary) {
         if (self->n_accepted == 0) {
             abandon (self);
+            return;
+        }
+        if (self->delivery->is_binary) {
+            /* RFC 3030 2: one chunk, whose only reply is the last one. */
+            g_string_append_printf (self->out, "BDAT %zu LAST\r\n",
+                                    self->delivery->content.size);
+            send_content (self);
             return;
         }
         g_string_append (self->out, "DATA\r\n");
@@ -468,7 +485,8 @@ static void
 accept_recipient (SmtpConnection *self, size_t i)
 {
     char said[2048], dsn[12];
-    uint32_t flags = self->features & SMTP_DSN ? HK_RESULT_DSN_RELAYED : 0;
+    uint32_t flags = (self->features & SMTP_DSN ? HK_RESULT_DSN_RELAYED : 0) |
+                     transport_smtp_esmtp_flags (self);
     transport_smtp_reply_print (&self->reply, said, sizeof said);
     transport_smtp_reply_dsn (&self->reply, dsn);
     transport_smtp_delivery_result (self->delivery, i, HK_STATUS_SENT, dsn, said, said,

@@ -118,6 +118,7 @@ typedef struct SmtpDelivery {
     HkCall *call;
     HkSpan sender, content;
     bool needs_utf8, is_8bit, is_probe;
+    bool is_binary; /* RFC 3030: by BDAT, or not at all */
     SmtpRecipient *recipients;
     size_t n_recipients, n_left; /* not done */
     GPtrArray *sites;            /* texts */
@@ -184,7 +185,12 @@ enum { /* features */
        SMTP_DSN = 1 << 3,
        SMTP_UTF8 = 1 << 4,
        SMTP_STARTTLS = 1 << 5,
-       SMTP_AUTH = 1 << 6
+       SMTP_AUTH = 1 << 6,
+       SMTP_CHUNKING = 1 << 7,
+       SMTP_BINARYMIME = 1 << 8,
+       SMTP_DELIVERBY = 1 << 9,
+       SMTP_MT_PRIORITY = 1 << 10,
+       SMTP_REQUIRETLS = 1 << 11
 };
 
 struct SmtpConnection {
@@ -203,10 +209,12 @@ struct SmtpConnection {
     char *host;
     unsigned features;
     uint64_t size_limit;
+    int64_t by_minimum_s; /* of its DELIVERBY */
     SmtpReply reply;
     bool had_reply; /* in this transaction */
     bool is_failed; /* the transaction: what still comes is only read */
     bool needs_rset;
+    bool is_unix;    /* a socket of this machine */
     bool must_close; /* the server said 421, or no longer knows where we are */
     size_t at;       /* recipient that the next reply is about */
     size_t n_accepted;
@@ -243,6 +251,16 @@ void transport_smtp_dialogue_body_sent (SmtpConnection *self);
 void transport_smtp_dialogue_lost (SmtpConnection *self, bool is_timeout);
 bool
 transport_smtp_session_reply (SmtpConnection *self); /* greeting and EHLO; true: took it */
+
+/* ---- extensions (transport_smtp_esmtp.c) */
+
+/* May the message go to this server?  Else DSN and TEXT (g_free it): it is returned. */
+bool transport_smtp_esmtp_may_send (const SmtpConnection *self, const char **out_dsn,
+                                    char **out_text);
+/* Their parameters of MAIL. */
+void transport_smtp_esmtp_put_mail (SmtpConnection *self);
+/* Result flags of who was accepted. */
+uint32_t transport_smtp_esmtp_flags (const SmtpConnection *self);
 
 /* ---- small things */
 int64_t transport_smtp_now_us (void);

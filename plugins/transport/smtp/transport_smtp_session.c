@@ -81,7 +81,12 @@ read_feature (SmtpConnection *self, const char *line, size_t size)
                  {"DSN", SMTP_DSN},
                  {"SMTPUTF8", SMTP_UTF8},
                  {"STARTTLS", SMTP_STARTTLS},
-                 {"AUTH", SMTP_AUTH}};
+                 {"AUTH", SMTP_AUTH},
+                 {"CHUNKING", SMTP_CHUNKING},
+                 {"BINARYMIME", SMTP_BINARYMIME},
+                 {"DELIVERBY", SMTP_DELIVERBY},
+                 {"MT-PRIORITY", SMTP_MT_PRIORITY},
+                 {"REQUIRETLS", SMTP_REQUIRETLS}};
     size_t n = 0;
     while (n < size && line[n] != ' ' && line[n] != '=')
         n++;
@@ -93,6 +98,9 @@ read_feature (SmtpConnection *self, const char *line, size_t size)
         self->features |= known[i].bit;
         if (known[i].bit == SMTP_SIZE && n < size)
             self->size_limit = g_ascii_strtoull (line + n + 1, NULL, 10);
+        if (known[i].bit == SMTP_DELIVERBY && n < size)
+            self->by_minimum_s =
+                (int64_t) MIN (g_ascii_strtoull (line + n + 1, NULL, 10), 999999999);
     }
 }
 

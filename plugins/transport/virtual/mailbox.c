@@ -100,6 +100,31 @@ put (Writer *w, const void *data, size_t size)
 }
 
 bool
+mailbox_is_binary (const MailboxMessage *message)
+{
+    HkSpan encoding = {0};
+    message->host->prop (message->call, HK_PROP_ENCODING, &encoding);
+    return encoding.size == 6 && memcmp (encoding.data, "binary", 6) == 0;
+}
+
+bool
+mailbox_write_binary (int fd, const GString *header, HkSpan content)
+{
+    Writer w;
+    const char *p = header->str, *end = p + header->len;
+    w.fd = fd;
+    w.size = 0;
+    while (p < end) {
+        const char *lf = memchr (p, '\n', (size_t) (end - p));
+        const char *stop = lf == NULL ? end : lf;
+        if (!put (&w, p, (size_t) (stop - p)) || !put (&w, "\r\n", 2))
+            return false;
+        p = lf == NULL ? end : lf + 1;
+    }
+    return put (&w, content.data, content.size) && flush_writer (&w);
+}
+
+bool
 mailbox_write (int fd, const GString *header, HkSpan content, bool quote)
 {
     Writer w;

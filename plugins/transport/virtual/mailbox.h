@@ -25,6 +25,8 @@
 #define mailbox_lock MAILBOX_JOIN (MAILBOX_PREFIX, mailbox_lock)
 #define mailbox_unlock MAILBOX_JOIN (MAILBOX_PREFIX, mailbox_unlock)
 #define mailbox_write MAILBOX_JOIN (MAILBOX_PREFIX, mailbox_write)
+#define mailbox_is_binary MAILBOX_JOIN (MAILBOX_PREFIX, mailbox_is_binary)
+#define mailbox_write_binary MAILBOX_JOIN (MAILBOX_PREFIX, mailbox_write_binary)
 #define mailbox_error MAILBOX_JOIN (MAILBOX_PREFIX, mailbox_error)
 
 enum { MAILBOX_LOCK_FCNTL = 1, MAILBOX_LOCK_FLOCK = 2, MAILBOX_LOCK_DOT = 4 };
@@ -72,6 +74,10 @@ bool mailbox_parse_locks (HkSpan words, unsigned *out);
 void mailbox_append_header (const MailboxMessage *message, GString *out);
 /* Write HEADER, then the content with LF line ends; QUOTE: ">" before "From ". */
 bool mailbox_write (int fd, const GString *header, HkSpan content, bool quote);
+/* BODY=BINARYMIME (RFC 3030): no byte of the content may change. */
+bool mailbox_is_binary (const MailboxMessage *message);
+/* HEADER with CRLF like the content's, then the content as it is. */
+bool mailbox_write_binary (int fd, const GString *header, HkSpan content);
 void mailbox_error (MailboxOutcome *out, int error, const char *format, ...)
     G_GNUC_PRINTF (3, 4);
 

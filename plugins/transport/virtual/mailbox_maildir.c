@@ -146,7 +146,9 @@ write_durably (Delivery *d, const GString *header, HkSpan content)
 {
     const MailboxMessage *message = d->message;
     int32_t fd = d->fd;
-    if (!mailbox_write (fd, header, content, false))
+    bool is_written = mailbox_is_binary (message) ? mailbox_write_binary (fd, header, content)
+                                                  : mailbox_write (fd, header, content, false);
+    if (!is_written)
         return false;
     if (message->host->make_durable (message->call, &fd, 1) == HK_OK)
         return true;

@@ -275,6 +275,11 @@ mailbox_mbox (const MailboxMessage *message, const char *path, MailboxOutcome *o
 {
     HkSpan content;
     bool is_new;
+    if (mailbox_is_binary (message)) { /* lines and "From " part the messages of the file */
+        *out = (MailboxOutcome){HK_STATUS_BOUNCED, "5.6.1",
+                                "BINARYMIME content cannot be stored in an mbox file"};
+        return;
+    }
     if (message->host->content_map (message->call, &content) != HK_OK) {
         mailbox_error (out, EIO, "cannot update mailbox %s: the message cannot be read",
                        path);
