@@ -196,7 +196,7 @@ on_event (HkFdWatch *watch, unsigned events)
         read_input (self);
 }
 
-static void named (void *data, const char *name, const char *reverse, bool is_temporary);
+static void named (void *data, const char *name, const char *reverse, HkPeerFailure failure);
 
 static void
 on_timer (HkLoopTimer *timer)
@@ -287,11 +287,11 @@ admit (HkQmqp *self, bool is_authorized)
 }
 
 static void
-named (void *data, const char *name, const char *reverse, bool is_temporary)
+named (void *data, const char *name, const char *reverse, HkPeerFailure failure)
 {
     HkQmqp *self = data;
     (void) reverse;
-    (void) is_temporary;
+    (void) failure;
     self->is_asking_name = false;
     self->name = g_strdup (name != NULL ? name : "unknown");
     begin (self);
@@ -306,7 +306,7 @@ know_peer (HkQmqp *self, const HkAddress *peer)
     hk_address_text (&address, self->address);
     self->port = (uint16_t) hk_address_port (&address);
     if (resolver == NULL) {
-        named (self, NULL, NULL, false);
+        named (self, NULL, NULL, HK_PEER_NONE);
         return;
     }
     self->is_asking_name = true;
