@@ -1,5 +1,5 @@
 libhkrole_la_SOURCES = core/role/params.c core/role/params.h core/role/users.c core/role/users.h \
-	core/role/process.c core/role/process.h \
+	core/role/process.c core/role/process.h core/role/service.c core/role/service.h \
 	core/master/params.c core/smtpd/params.c core/qmgr/params.c core/qmgr/verify_params.c core/deliver/params.c \
 	core/spawn/params.c
 noinst_LTLIBRARIES += libhkrole.la
