@@ -109,3 +109,26 @@ hk_attribute_port (const char *name, const GString *value, uint16_t *out,
     *out = (uint16_t) port;
     return true;
 }
+
+bool
+hk_attribute_bad_name (const char *command, HkSpan name, HkRefusal *refusal)
+{
+    g_autofree char *text =
+        g_strdup_printf ("Bad %s attribute name: %.*s", command,
+                         (int) MIN (name.size, 100), (const char *) name.data);
+    refuse (refusal, text);
+    return false;
+}
+
+bool
+hk_attributes_take (HkSpan argument, HkAttributeFn take, void *data, HkRefusal *refusal)
+{
+    HkSpan name;
+    HkAttributeStep step;
+    g_autoptr (GString) value = g_string_new (NULL);
+    while ((step = hk_attribute_next (&argument, &name, value, refusal)) ==
+           HK_ATTRIBUTE_OK)
+        if (!take (data, name, value, refusal))
+            return false;
+    return step == HK_ATTRIBUTE_END;
+}

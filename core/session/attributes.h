@@ -21,4 +21,12 @@ bool hk_attribute_port (const char *name, const GString *value, uint16_t *out,
                         HkRefusal *refusal);
 bool hk_attribute_bad (const char *name, const GString *value, HkRefusal *refusal);
 
+bool hk_attribute_bad_name (const char *command, HkSpan name, HkRefusal *refusal);
+
+/* TAKE gets each attribute of ARGUMENT; false: one was wrong, and *REFUSAL says how. */
+typedef bool (*HkAttributeFn) (void *data, HkSpan name, const GString *value,
+                               HkRefusal *refusal);
+bool hk_attributes_take (HkSpan argument, HkAttributeFn take, void *data,
+                         HkRefusal *refusal);
+
 #endif

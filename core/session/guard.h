@@ -99,6 +99,10 @@ typedef struct {
     enum { HK_SOURCE_UNKNOWN, HK_SOURCE_LOCAL, HK_SOURCE_REMOTE } source;
 } HkForward;
 void hk_forward_free (HkForward *self);
+/* What is wrong with COMMAND (XCLIENT, XFORWARD) before its attributes are looked at is said;
+ * false: something was.  MAY: the client may say it. */
+bool hk_session_may_tell (struct HkSession *self, const char *command, bool may,
+                          HkSpan argument);
 void hk_session_xforward (struct HkSession *self, HkSpan argument);
 void hk_session_forget_forward (struct HkSession *self); /* HELO, RSET, end of mail */
 void hk_session_xclient (struct HkSession *self, HkSpan argument);

@@ -80,8 +80,9 @@ take_proto (Claim *c, const GString *value, HkRefusal *refusal)
 }
 
 static bool
-take (Claim *c, HkSpan name, const GString *value, HkRefusal *refusal)
+take (void *data, HkSpan name, const GString *value, HkRefusal *refusal)
 {
+    Claim *c = data;
     bool is_absent = hk_attribute_is_unavailable (value);
     if (hk_span_is_ci (name, "NAME"))
         return take_name (c, false, value, refusal);
@@ -103,11 +104,7 @@ take (Claim *c, HkSpan name, const GString *value, HkRefusal *refusal)
     } else if (hk_span_is_ci (name, "LOGIN")) {
         set (&c->login, is_absent ? NULL : value->str);
     } else {
-        refusal->code = 501;
-        refusal->dsn = "5.5.4";
-        g_snprintf (refusal->text, sizeof refusal->text, "Bad XCLIENT attribute name: %.*s",
-                    (int) MIN (name.size, 100), (const char *) name.data);
-        return false;
+        return hk_attribute_bad_name ("XCLIENT", name, refusal);
     }
     return true;
 }
@@ -149,33 +146,28 @@ apply (HkSession *self, Claim *c)
     hk_session_forget_forward (self);
 }
 
+bool
+hk_session_may_tell (HkSession *self, const char *command, bool may, HkSpan argument)
+{
+    if (self->tx != NULL)
+        hk_session_refuse (self, 503, "5.5.1", "Error: MAIL transaction in progress");
+    else if (argument.size == 0)
+        hk_session_refuse (self, 501, "5.5.4", "Syntax: %s attribute=value...", command);
+    else if (!may)
+        hk_session_refuse (self, 550, "5.7.0", "Error: insufficient authorization");
+    else
+        return true;
+    return false;
+}
+
 void
 hk_session_xclient (HkSession *self, HkSpan argument)
 {
-    HkSpan name;
     HkRefusal refusal;
-    HkAttributeStep step;
-    if (self->tx != NULL) {
-        hk_session_refuse (self, 503, "5.5.1", "Error: MAIL transaction in progress");
-        return;
-    }
-    if (argument.size == 0) {
-        hk_session_refuse (self, 501, "5.5.4", "Syntax: XCLIENT attribute=value...");
-        return;
-    }
-    if (!self->may_xclient) {
-        hk_session_refuse (self, 550, "5.7.0", "Error: insufficient authorization");
-        return;
-    }
     Claim claim = {.name = NULL};
-    g_autoptr (GString) value = g_string_new (NULL);
-    while ((step = hk_attribute_next (&argument, &name, value, &refusal)) ==
-           HK_ATTRIBUTE_OK)
-        if (!take (&claim, name, value, &refusal)) {
-            step = HK_ATTRIBUTE_BAD;
-            break;
-        }
-    if (step == HK_ATTRIBUTE_BAD) {
+    if (!hk_session_may_tell (self, "XCLIENT", self->may_xclient, argument))
+        return;
+    if (!hk_attributes_take (argument, take, &claim, &refusal)) {
         hk_session_refuse (self, refusal.code, refusal.dsn, "%s", refusal.text);
     } else {
         apply (self, &claim);

@@ -57,8 +57,9 @@ take_source (HkForward *f, const GString *value, HkRefusal *refusal)
 }
 
 static bool
-take (HkForward *f, HkSpan name, const GString *value, HkRefusal *refusal)
+take (void *data, HkSpan name, const GString *value, HkRefusal *refusal)
 {
+    HkForward *f = data;
     bool is_absent = hk_attribute_is_unavailable (value);
     g_autoptr (GString) address = g_string_new (NULL);
     uint16_t port;
@@ -85,11 +86,7 @@ take (HkForward *f, HkSpan name, const GString *value, HkRefusal *refusal)
     } else if (hk_span_is_ci (name, "SOURCE")) {
         return take_source (f, value, refusal);
     } else {
-        refusal->code = 501;
-        refusal->dsn = "5.5.4";
-        g_snprintf (refusal->text, sizeof refusal->text, "Bad XFORWARD attribute name: %.*s",
-                    (int) MIN (name.size, 100), (const char *) name.data);
-        return false;
+        return hk_attribute_bad_name ("XFORWARD", name, refusal);
     }
     return true;
 }
@@ -97,32 +94,13 @@ take (HkForward *f, HkSpan name, const GString *value, HkRefusal *refusal)
 void
 hk_session_xforward (HkSession *self, HkSpan argument)
 {
-    HkSpan name;
     HkRefusal refusal;
-    HkAttributeStep step;
-    if (self->tx != NULL) {
-        hk_session_refuse (self, 503, "5.5.1", "Error: MAIL transaction in progress");
+    if (!hk_session_may_tell (self, "XFORWARD", self->may_xforward, argument))
         return;
-    }
-    if (argument.size == 0) {
-        hk_session_refuse (self, 501, "5.5.4", "Syntax: XFORWARD attribute=value...");
-        return;
-    }
-    if (!self->may_xforward) {
-        hk_session_refuse (self, 550, "5.7.0", "Error: insufficient authorization");
-        return;
-    }
     if (self->forward == NULL)
         self->forward = forward_new ();
-    g_autoptr (GString) value = g_string_new (NULL);
-    while ((step = hk_attribute_next (&argument, &name, value, &refusal)) ==
-           HK_ATTRIBUTE_OK)
-        if (!take (self->forward, name, value, &refusal)) {
-            step = HK_ATTRIBUTE_BAD;
-            break;
-        }
-    if (step == HK_ATTRIBUTE_BAD)
-        hk_session_refuse (self, refusal.code, refusal.dsn, "%s", refusal.text);
-    else
+    if (hk_attributes_take (argument, take, self->forward, &refusal))
         hk_session_say_literal (self, "250 2.0.0 Ok\r\n");
+    else
+        hk_session_refuse (self, refusal.code, refusal.dsn, "%s", refusal.text);
 }
