@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "cli/check.h"
+#include "host/maps.h"
 
 #include <string.h>
 
@@ -60,9 +61,29 @@ has_line (Lines *self, const char *command, HkServiceType type, const char *name
     return false;
 }
 
+/* Tables that the loop itself asks while a client is judged (core/session/filter.c). */
 static void
-check_postscreen (Lines *self, const HkService *service)
+check_waiting (Lines *self, HkSettings *view, const HkService *service)
 {
+    static const char *const names[] = {"postscreen_command_filter",
+                                        "postscreen_reject_footer_maps"};
+    for (size_t i = 0; i < G_N_ELEMENTS (names); i++) {
+        g_autoptr (HkMaps) maps = hk_maps_open (self->plugins, view, names[i],
+                                                hk_settings_get (view, names[i]), NULL);
+        if (maps == NULL || !hk_maps_may_block (maps))
+            continue;
+        g_autofree char *place = where (view, names[i], service);
+        say_once (self, HK_LOG_ERROR,
+                  g_strdup_printf ("%s: every session would wait for this table; use a "
+                                   "local type such as pcre, regexp, texthash or hash",
+                                   place));
+    }
+}
+
+static void
+check_postscreen (Lines *self, HkSettings *view, const HkService *service)
+{
+    check_waiting (self, view, service);
     if (!has_line (self, "smtpd", HK_SERVICE_PASS, NULL))
         say_once (self, HK_LOG_ERROR,
                   g_strdup_printf ("%s: line %u: service \"%s\": postscreen needs a line "
@@ -98,6 +119,6 @@ hk_check_lines (HkPlugins *plugins, HkSettings *set, HkComplaintFn fn, void *dat
             strcmp (service->command, "pickup") == 0)
             check_cleanup (&self, view, service);
         if (strcmp (service->command, "postscreen") == 0)
-            check_postscreen (&self, service);
+            check_postscreen (&self, view, service);
     }
 }

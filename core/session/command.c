@@ -406,7 +406,8 @@ unknown (HkSession *self, HkSpan line, HkSpan word)
         return;
     }
     if (!refuses_denied (self))
-        hk_session_refuse (self, 500, "5.5.2", "Error: command not recognized");
+        hk_session_refuse (self, self->screening != NULL ? 502 : 500, "5.5.2",
+                           "Error: command not recognized"); /* as postscreen and smtpd */
 }
 
 /* Input behind a command that must be the last of its group: an attacker's prefix, or a
