@@ -50,7 +50,7 @@ class Sink:
         f.flush()
 
     def _dialogue(self, f):
-        sender, rcpts = None, []
+        sender, rcpts, first = None, [], True
         self._say(f, self.reply("CONNECT", b"") or "220 sink.test ESMTP")
         while line := f.readline():
             with self.lock:
@@ -88,6 +88,15 @@ class Sink:
                     with self.lock:
                         self.messages.append((sender, list(rcpts), b"".join(data)))
                 self._say(f, answer)
+            elif verb == "BDAT":
+                words = line.split()
+                chunk = f.read(int(words[1]))
+                data = (b"" if first else data) + chunk
+                first = len(words) > 2
+                if first:
+                    with self.lock:
+                        self.messages.append((sender, list(rcpts), data))
+                self._say(f, "250 2.0.0 Ok: kept")
             elif verb == "QUIT":
                 self._say(f, "221 2.0.0 Bye")
                 return

@@ -201,6 +201,21 @@ take_content (Server *self, int fd, GIOChannel *in, unsigned n_accepted)
         say (fd, self->says.final[i]);
 }
 
+/* "BDAT n LAST": the bytes as they are. */
+static void
+take_chunk (Server *self, int fd, GIOChannel *in, const char *argument, unsigned n_accepted)
+{
+    gsize size = (gsize) g_ascii_strtoull (argument, NULL, 10), done = 0, n;
+    g_autofree char *bytes = g_malloc0 (size + 1);
+    while (done < size && g_io_channel_read_chars (in, bytes + done, size - done, &n, NULL) ==
+                              G_IO_STATUS_NORMAL)
+        done += n;
+    g_autofree char *shown = g_strescape (bytes, NULL);
+    g_string_append_printf (self->heard, "<%s>\n", shown);
+    for (unsigned i = 0; i < n_accepted; i++)
+        say (fd, self->says.final[i]);
+}
+
 static void
 serve (Server *self, int fd)
 {
@@ -227,7 +242,9 @@ serve (Server *self, int fd)
             say (fd, self->says.data);
             if (self->says.data[0] == '3')
                 take_content (self, fd, in, n_accepted);
-        } else if (strcmp (line->str, "RSET") == 0)
+        } else if (g_str_has_prefix (line->str, "BDAT "))
+            take_chunk (self, fd, in, line->str + 5, n_accepted);
+        else if (strcmp (line->str, "RSET") == 0)
             say (fd, "250 ok\r\n");
         else if (strcmp (line->str, "QUIT") == 0)
             break;
@@ -439,6 +456,81 @@ static const Script friendly = {"220 hi\r\n", FULL,
                                 "250 ok\r\n", {"250 ok\r\n", "250 ok\r\n"},
                                 "354 go\r\n", {"250 1\r\n", "250 2\r\n"}};
 
+/* What extensions say of a message, and what becomes of it where they are not offered. */
+static void
+test_extensions (void)
+{
+    enum { NO_BY = INT32_MIN };
+    static const struct {
+        const char *offered; /* lines of the reply to LHLO */
+        int by_s;
+        const char *mode;
+        int priority;
+        bool requires_tls, is_binary;
+        const char *mail; /* begins the MAIL command; NULL: it is returned with DSN */
+        const char *dsn;
+        const char *content; /* and how the content goes */
+    } cases[] = {
+        {"250-DELIVERBY\r\n", 100, "R", 0, false, false, "MAIL FROM:<s@x> BY=*;R\n", NULL,
+         "DATA\n<a/>\n"},
+        {"250-DELIVERBY 50\r\n", 100, "RT", 0, false, false, "MAIL FROM:<s@x> BY=*;RT\n", NULL,
+         NULL},
+        {"250-DELIVERBY\r\n", -5, "N", 0, false, false, "MAIL FROM:<s@x> BY=-*;N\n", NULL, NULL},
+        {"250-DELIVERBY\r\n", 0, "R", 0, false, false, NULL, "5.4.7", NULL},
+        {"", -1, "R", 0, false, false, NULL, "5.4.7", NULL},
+        {"", 100, "R", 0, false, false, "MAIL FROM:<s@x>\n", NULL, NULL}, /* LMTP delivers */
+        {"250-MT-PRIORITY MIXER\r\n", NO_BY, NULL, -9, false, false,
+         "MAIL FROM:<s@x> MT-PRIORITY=-9\n", NULL, NULL},
+        {"", NO_BY, NULL, 4, false, false, "MAIL FROM:<s@x>\n", NULL, NULL},
+        {"250-REQUIRETLS\r\n", NO_BY, NULL, 0, true, false, "MAIL FROM:<s@x> REQUIRETLS\n",
+         NULL, NULL},
+        {"", NO_BY, NULL, 0, true, false, "MAIL FROM:<s@x>\n", NULL, NULL}, /* a Unix socket */
+        {"250-CHUNKING\r\n250-BINARYMIME\r\n", NO_BY, NULL, 0, false, true,
+         "MAIL FROM:<s@x> BODY=BINARYMIME\n", NULL, "BDAT 3 LAST\n<a\\r\\n>\n"},
+        {"250-CHUNKING\r\n250-BINARYMIME\r\n250-PIPELINING\r\n", NO_BY, NULL, 0, false, true,
+         "MAIL FROM:<s@x> BODY=BINARYMIME\n", NULL, "BDAT 3 LAST\n<a\\r\\n>\n"},
+        {"250-BINARYMIME\r\n", NO_BY, NULL, 0, false, true, NULL, "5.6.3", NULL},
+        {"250-CHUNKING\r\n250-8BITMIME\r\n", NO_BY, NULL, 0, false, true, NULL, "5.6.3", NULL},
+    };
+    for (size_t i = 0; i < G_N_ELEMENTS (cases); i++) {
+        g_autofree char *hello = g_strconcat ("250-host\r\n", cases[i].offered, "250 OK\r\n",
+                                              NULL);
+        Server server = {.says = friendly};
+        HkResult result;
+        server.says.hello = hello;
+        server_start (&server);
+        g_test_message ("%zu", i);
+        HkHarness *h = new_host (server.path, "a\r\n");
+        if (cases[i].by_s != NO_BY) {
+            hk_harness_prop_int (h, HK_PROP_DELIVER_BY_US,
+                                 g_get_real_time () + cases[i].by_s * G_USEC_PER_SEC);
+            hk_harness_prop (h, HK_PROP_DELIVER_BY_MODE, cases[i].mode);
+        }
+        if (cases[i].priority != 0)
+            hk_harness_prop_int (h, HK_PROP_MT_PRIORITY, cases[i].priority);
+        hk_harness_prop_int (h, HK_PROP_REQUIRE_TLS, cases[i].requires_tls);
+        hk_harness_prop (h, HK_PROP_ENCODING, cases[i].is_binary ? "binary" : "7bit");
+        void *t = hk_harness_open (h, HK_KIND_TRANSPORT, "lmtp", "");
+        g_assert_cmpint (hk_harness_deliver (h, t, 5000), ==, HK_OK);
+        g_assert_true (hk_harness_result (h, 0, &result));
+        g_autofree char *dsn = text_of (result.dsn);
+        hk_harness_close (h, t);
+        if (cases[i].mail == NULL) {
+            g_assert_cmpint (result.status, ==, HK_STATUS_BOUNCED);
+            g_assert_cmpstr (dsn, ==, cases[i].dsn);
+            g_assert_null (strstr (server.heard->str, "MAIL"));
+        } else {
+            g_assert_cmpint (result.status, ==, HK_STATUS_SENT);
+            g_autofree char *pattern = g_strconcat ("*\n", cases[i].mail, "*", NULL);
+            g_assert_true (g_pattern_match_simple (pattern, server.heard->str));
+        }
+        if (cases[i].content != NULL)
+            g_assert_nonnull (strstr (server.heard->str, cases[i].content));
+        hk_harness_free (h);
+        server_stop (&server);
+    }
+}
+
 static void
 test_reuse (void)
 {
@@ -556,6 +648,7 @@ main (int argc, char **argv)
     g_test_add_func ("/smtp/sites", test_sites);
     g_test_add_func ("/smtp/dns", test_dns);
     g_test_add_func ("/smtp/security", test_security);
+    g_test_add_func ("/smtp/extensions", test_extensions);
     g_test_add_func ("/smtp/reuse", test_reuse);
     g_test_add_func ("/smtp/stale", test_stale);
     for (size_t i = 0; i < G_N_ELEMENTS (dialogues); i++) {

@@ -323,6 +323,38 @@ test_lock_words (void)
     g_assert_false (mailbox_parse_locks (bad, &methods));
 }
 
+/* RFC 3030: no byte changes, the lines on top end as those of the message do; an mbox has no
+ * place for it. */
+static void
+test_binary (void)
+{
+    static const char content[] = "Subject: b\r\n\r\n\0a\nb\rc\r\nFrom d";
+    World w = {0};
+    HkResult result;
+    world_init (&w, "box/", "");
+    hk_harness_prop (w.h, HK_PROP_ENCODING, "binary");
+    hk_harness_content (w.h, content, sizeof content - 1);
+    deliver (&w, &result);
+    expect (&result, HK_STATUS_SENT, "2.0.0", "delivered to maildir");
+    g_autofree char *dir = g_build_filename (w.dir, "box/new", NULL);
+    g_autofree char *path = only_file (dir);
+    g_autofree char *bytes = NULL;
+    gsize size;
+    g_assert_true (g_file_get_contents (path, &bytes, &size, NULL));
+    g_assert_cmpuint (size, >, sizeof content - 1);
+    g_assert_cmpint (memcmp (bytes + size - (sizeof content - 1), content, sizeof content - 1),
+                     ==, 0);
+    g_assert_true (g_str_has_prefix (bytes, "Return-Path: <s@y.test>\r\n"));
+    world_clear (&w);
+    World m = {0};
+    world_init (&m, "box", "");
+    hk_harness_prop (m.h, HK_PROP_ENCODING, "binary");
+    hk_harness_content (m.h, content, sizeof content - 1);
+    deliver (&m, &result);
+    expect (&result, HK_STATUS_BOUNCED, "5.6.1", "BINARYMIME content cannot");
+    world_clear (&m);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -337,5 +369,6 @@ main (int argc, char **argv)
     g_test_add_func ("/virtual/users", test_users);
     g_test_add_func ("/virtual/unknown", test_unknown);
     g_test_add_func ("/virtual/lock-words", test_lock_words);
+    g_test_add_func ("/virtual/binary", test_binary);
     return g_test_run ();
 }
