@@ -207,7 +207,7 @@ on_timer (HkLoopTimer *timer)
         hk_timer_arm (timer, self->deadline_us - now);
     } else if (self->phase == HK_QMQP_PHASE_NAME) {
         hk_resolver_cancel (self->service->qmqps->options.resolver, self);
-        named (self, NULL, NULL, true);
+        named (self, NULL, NULL, HK_PEER_TEMPORARY);
     } else if (self->phase == HK_QMQP_PHASE_DELAY) {
         begin_reply (self);
     } else if (self->phase != HK_QMQP_PHASE_STORE && self->phase != HK_QMQP_PHASE_ASK) {
