@@ -72,10 +72,9 @@ check_without_effect (Checker *self, const HkPostfixName *known)
     if (strcmp (known->preset, self->entry->raw) == 0)
         return;
     if (known->flags & HK_NAME_LATER)
-        say (self, HK_LOG_WARNING, "has no effect yet");
+        say (self, HK_LOG_WARNING, "has no effect yet: %s", hk_postfix_why (known));
     else
-        say (self, HK_LOG_INFO,
-             "has no effect: the part of Postfix that it is about has no counterpart here");
+        say (self, HK_LOG_INFO, "has no effect: %s", hk_postfix_why (known));
 }
 
 static void

@@ -105,6 +105,7 @@ typedef struct {
 } HkPostfixName;
 const HkPostfixName *hk_conf_postfix_name (const char *name);
 const HkPostfixName *hk_conf_postfix_names (size_t *out_n);
+const char *hk_postfix_why (const HkPostfixName *known); /* why it has no effect */
 
 /* The known name that NAME was perhaps meant to be; NULL: none is near. */
 const char *hk_conf_nearest (const char *name);

@@ -1,7 +1,7 @@
 libhkconf_la_SOURCES = core/conf/conf.h core/conf/conf_priv.h core/conf/base_params.c \
 	core/conf/check.c core/conf/edit.c core/conf/edit_master.c core/conf/expand.c \
 	core/conf/interfaces.c \
-	core/conf/lines.c core/conf/load.c core/conf/master_cf.c core/conf/postfix_names.c \
+	core/conf/lines.c core/conf/load.c core/conf/master_cf.c core/conf/postfix_names.c core/conf/postfix_why.c \
 	core/conf/settings.c core/conf/spec.c core/conf/table_params.c core/conf/value.c \
 	core/conf/words.c
 noinst_LTLIBRARIES += libhkconf.la

@@ -54,9 +54,15 @@ static const struct {
     {"foo_destination_recipient_limit = 1\n", "", HK_LOG_WARNING,
      "ignored: master.cf has no service \"foo\""},
     {"smtpd_tls_loglevel = 1\n", "", HK_LOG_WARNING,
-     "smtpd_tls_loglevel: has no effect yet"},
+     "smtpd_tls_loglevel: has no effect yet: the part of Postfix"},
+    {"smtp_tls_loglevel = 1\n", "", HK_LOG_WARNING,
+     "smtp_tls_loglevel: has no effect yet: mail is not sent over TLS yet"},
+    {"smtp_helo_name = x\n", "", HK_LOG_WARNING, "the SMTP client's ways of speaking"},
+    {"rewrite_service_name = x\n", "", HK_LOG_INFO, "no process of that name runs here"},
+    {"tls_random_bytes = 1\n", "", HK_LOG_INFO, "from the kernel"},
+    {"tlsproxy_service_name = x\n", "", HK_LOG_INFO, "no process of that name"},
     {"smtpd_tls_loglevel = 0\n", "", -1, NULL}, /* the default */
-    {"berkeley_db_read_buffer_size = 1\n", "", HK_LOG_INFO, "has no effect: the part"},
+    {"berkeley_db_read_buffer_size = 1\n", "", HK_LOG_INFO, "has no effect: tables are not kept in Berkeley DB"},
     {"luser_relay = $user@example.org\n", "", HK_LOG_WARNING,
      "has no effect yet"}, /* raw */
     {"", "smtp inet n - n - - smtpd\n  -o t_int=x\n", HK_LOG_ERROR,
