@@ -29,6 +29,8 @@ hk_job_set_outcome (HkJob *self, size_t i, const HkOutcome *outcome)
     *own = *outcome;
     if (own->status < HK_STATUS_SENT || own->status > HK_STATUS_FORWARDED)
         own->status = HK_STATUS_DEFERRED;
+    if (own->status == HK_STATUS_FORWARDED && (self->envelope->flags & HK_ENVELOPE_PROBE))
+        own->status = HK_STATUS_SENT; /* it would be */
     own->dsn = copy_bounded (self, outcome->dsn, 12);
     own->text = copy_bounded (self, outcome->text, 4096);
     own->relay = copy_bounded (self, outcome->relay, 512);
@@ -137,8 +139,7 @@ static bool
 ask_forwards (HkJob *self)
 {
     HkChannel *channel = hk_peer_channel (self->peer);
-    if (self->deliver->is_child || channel == NULL ||
-        (self->envelope->flags & HK_ENVELOPE_PROBE))
+    if (self->deliver->is_child || channel == NULL)
         return false;
     for (size_t i = 0; i < self->envelope->n_recipients; i++)
         if (self->outcomes[i].status == HK_STATUS_FORWARDED && !self->outcomes[i].is_asked)

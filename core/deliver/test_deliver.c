@@ -28,9 +28,11 @@ give (HkCall *call, size_t i)
     HkSpan forward[] = {HK_SPAN ("a@x"), HK_SPAN ("b@x")};
     call->ops->recipient_prop (call, i, HK_PROP_RECIPIENT, &address);
     g_assert_cmpint (call->ops->content_map (call, &content), ==, HK_OK);
-    g_assert_true (hk_span_is (content, "content"));
+    int64_t probe = 0;
+    bool is_probe = call->ops->prop_int (call, HK_PROP_PROBE, &probe) == HK_FOUND;
+    g_assert_true (hk_span_is (content, is_probe ? "" : "content"));
     r.status = HK_STATUS_SENT;
-    r.text = HK_SPAN ("fine");
+    r.text = is_probe ? HK_SPAN ("would be fine") : HK_SPAN ("fine");
     if (call->ops->recipient_prop (call, i, HK_PROP_USER_ANSWER, &note) == HK_FOUND)
         r.text = note;
     if (hk_span_starts_ci (address, HK_SPAN ("silent")))
@@ -94,6 +96,9 @@ static const HkTransportClass blocking_class = {.base = {.size = sizeof blocking
                                                 .deliver = test_run};
 static const HkTransportClass async_class = {.base = {.size = sizeof async_class},
                                              .start = test_start};
+static const HkTransportClass probing_class = {.base = {.size = sizeof probing_class},
+                                               .transport_flags = HK_TRANSPORT_PROBES,
+                                               .start = test_start};
 static const HkTransportClass user_class = {.base = {.size = sizeof user_class},
                                             .transport_flags = HK_TRANSPORT_AS_USER,
                                             .deliver = test_run,
@@ -210,11 +215,12 @@ send_content (World *self, uint64_t key)
 }
 
 static void
-send_job (World *self, uint64_t number, uint64_t key, uint64_t size, const char *recipients)
+send_any (World *self, uint64_t number, uint64_t key, uint64_t size, const char *recipients,
+          uint32_t flags)
 {
     g_auto (GStrv) words = g_strsplit (recipients, " ", -1);
     HkRecipient list[8] = {0};
-    HkEnvelope envelope = {.queue_id = 0x123456789ab, .arrival_us = 1, .recipients = list};
+    HkEnvelope envelope = {.queue_id = 0x123456789ab, .arrival_us = 1, .flags = flags, .recipients = list};
     g_autoptr (GByteArray) packed = g_byte_array_new ();
     for (char **w = words; *w != NULL; w++)
         list[envelope.n_recipients++].address = hk_span_text (*w);
@@ -231,6 +237,18 @@ send_job (World *self, uint64_t number, uint64_t key, uint64_t size, const char 
     hk_pack_span (out, hk_span (packed->data, packed->len));
     hk_channel_end (self->qmgr);
     self->wanted++;
+}
+
+static void
+send_job (World *self, uint64_t number, uint64_t key, uint64_t size, const char *recipients)
+{
+    send_any (self, number, key, size, recipients, 0);
+}
+
+static void
+send_probe (World *self, uint64_t number, const char *recipients)
+{
+    send_any (self, number, 0, 0, recipients, HK_ENVELOPE_PROBE);
 }
 
 static gboolean
@@ -382,6 +400,26 @@ test_children (void)
     world_clear (&w);
 }
 
+/* Who knows of probes is asked; nobody else sees one.  None is forwarded. */
+static void
+test_probe (void)
+{
+    World w = {0}, blind = {0};
+    world_init (&w, &probing_class);
+    send_probe (&w, 1, "a@x forward@x");
+    run (&w);
+    g_assert_cmpstr (w.heard->str, ==,
+                     "ready 7\nresult 1 0 1 2.0.0 would be fine\n"
+                     "result 1 1 1 2.0.0 would be fine\ndone 1\n");
+    world_clear (&w);
+    world_init (&blind, &blocking_class);
+    send_probe (&blind, 1, "die@x");
+    run (&blind);
+    g_assert_cmpstr (blind.heard->str, ==,
+                     "ready 7\nresult 1 0 1 2.0.0 delivers through t\ndone 1\n");
+    world_clear (&blind);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -396,5 +434,6 @@ main (int argc, char **argv)
     g_test_add_func ("/deliver/no-content", test_no_content);
     g_test_add_func ("/deliver/malformed", test_malformed);
     g_test_add_func ("/deliver/drain", test_drain);
+    g_test_add_func ("/deliver/probe", test_probe);
     return g_test_run ();
 }

@@ -64,7 +64,7 @@ static const struct {
     {short_tail, NULL},
     {magic, "expected magic 0x686b5049, found 0x00000001"},
     {major, "expected ABI major 0, found 1"},
-    {minor, "expected ABI minor at most 2, found 3"},
+    {minor, "expected ABI minor at most " G_STRINGIFY (HK_ABI_MINOR) ", found "},
     {size, "expected a descriptor size of at least"},
     {other_name, "found lookup_other"},
     {no_version, "version"},

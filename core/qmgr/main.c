@@ -185,6 +185,8 @@ run (const char *dir, bool for_tool, GError **error)
     self.qmgr = hk_qmgr_new (self.loop, dir, settings, stats);
     hk_timer_init (&self.grace, self.loop, on_grace, &self);
     /* Tables may be for root's eyes; the rights go before a byte of anybody's mail is read. */
+    if (!for_tool)
+        hk_verify_give_rights (settings);
     bool ok = open_routing (self.qmgr, plugins, error) &&
               hk_users_become (settings, "mail_owner", error);
     if (ok && !for_tool)

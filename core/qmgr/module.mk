@@ -16,4 +16,8 @@ check_PROGRAMS += core/qmgr/test_promise
 core_qmgr_test_promise_SOURCES = core/qmgr/test_promise.c core/qmgr/test_rig.c core/qmgr/test_rig.h \
 	$(HK_QMGR_SOURCES)
 core_qmgr_test_promise_LDADD = libhkrole.la $(HK_FLOOR6_LIBS)
+check_PROGRAMS += core/qmgr/test_verify
+core_qmgr_test_verify_SOURCES = core/qmgr/test_verify.c core/qmgr/test_rig.c \
+	core/qmgr/test_rig.h $(HK_QMGR_SOURCES)
+core_qmgr_test_verify_LDADD = libhkrole.la $(HK_FLOOR6_LIBS)
 EXTRA_DIST += core/qmgr/README.md

@@ -289,6 +289,8 @@ void hk_qmgr_submit (Qmgr *q, HkQueueId id, HkEnvelope *envelope, HkSpan content
 
 /* ---- verify.c, probe.c: address verification ---- */
 
+/* As root: whoever we become may write the cache. */
+void hk_verify_give_rights (HkSettings *settings);
 void hk_verify_open (Qmgr *q);   /* after the queue; also after a reload */
 void hk_verify_free (Qmgr *q);   /* workers and agents are gone */
 bool hk_verify_frame (Server *self, HkUnpack *in); /* HK_FRAME_VERIFY */

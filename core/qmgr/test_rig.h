@@ -12,6 +12,7 @@ typedef struct {
     char *content;
     size_t n_recipients;
     unsigned retries;
+    bool is_probe;
 } RigJob;
 
 typedef struct {

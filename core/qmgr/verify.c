@@ -3,7 +3,10 @@
 #include "config.h"
 
 #include "base/log.h"
+#include "role/users.h"
 #include "qmgr/verify_priv.h"
+
+#include <unistd.h>
 
 /* Of one smtpd process; each session asks one question at a time. */
 #define MAX_QUESTIONS 65536
@@ -260,8 +263,9 @@ open_cache (Verify *self)
         return;
     }
     if (self->cache != NULL)
-        hk_verify_cache_free (self->cache);
-    self->cache = hk_verify_cache_open (path, &rules, &error);
+        hk_verify_cache_free (g_steal_pointer (&self->cache));
+    if (path == NULL || hk_verify_prepare (path, -1, -1, &error))
+        self->cache = hk_verify_cache_open (path, &rules, &error);
     if (self->cache == NULL) {
         hk_log (HK_LOG_WARNING, "address_verify_map: %s: going on in memory",
                 error->message);
@@ -310,6 +314,20 @@ open_router (Verify *self)
     }
     g_clear_pointer (&self->router, hk_router_unref);
     self->router = router;
+}
+
+void
+hk_verify_give_rights (HkSettings *settings)
+{
+    HkStoreOwners owners;
+    g_autoptr (GError) error = NULL;
+    g_autofree char *path =
+        hk_verify_path (hk_settings_get (settings, "address_verify_map"));
+    if (geteuid () != 0 || path == NULL)
+        return;
+    if (!hk_users_find (settings, &owners, &error) ||
+        !hk_verify_prepare (path, owners.qmgr_uid, owners.qmgr_gid, &error))
+        hk_log (HK_LOG_WARNING, "address_verify_map: %s", error->message);
 }
 
 void

@@ -14,7 +14,7 @@ const HkConfSpec hk_verify_params[] = {
     {.name = "address_verify_map",
      .type = HK_CONF_STRING,
      .preset = "btree:$data_directory/verify_cache",
-     .help = "Where answers about addresses are kept: a file of our own, PATH.hk, whatever "
+     .help = "Where answers about addresses are kept: files of our own in PATH.hk, whatever "
              "the type; empty: in memory"},
     TIME ("address_verify_positive_expire_time", "31d", 1,
           "How long an address counts as deliverable when no later probe succeeds"),

@@ -192,6 +192,10 @@ typedef struct {
 } Talk;
 
 static const Talk talks[] = {
+    {"probe sender", /* its mail is taken whatever the restrictions say */
+     "",
+     {"EHLO c\r\n", "250", MAIL, "250", "RCPT TO:<x@elsewhere.example>\r\n", "554",
+      "RCPT TO:<probe2x@ours.test>\r\n", "250"}},
     {"sequence", "", {RCPT,       "503", "DATA\r\n", "503",      "EHLO c\r\n",
                       "250",      MAIL,  "250",      MAIL,       "503",
                       "DATA\r\n", "554", RCPT,       "250",      "EHLO c\r\n",

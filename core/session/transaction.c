@@ -182,8 +182,7 @@ take_probe_sender (HkSession *self)
     HkRcptOptions *asked = &self->tx->asked;
     g_autoptr (GString) base = g_string_new (NULL);
     int64_t now_s = hk_wall_us (hk_loop_clock (sessions->options.loop)) / HK_SECOND;
-    if (self->dialogue->access == NULL ||
-        !hk_access_is_probe_sender (self->dialogue->access, asked->recipient, now_s, base))
+    if (!hk_access_is_probe_sender (self->dialogue->access, asked->recipient, now_s, base))
         return false;
     asked->recipient = hk_arena_copy (self->tx->arena, hk_span_string (base));
     hk_verdict_reset (&sessions->verdict);

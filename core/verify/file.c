@@ -22,20 +22,36 @@ enum { MAGIC = sizeof magic - 1, HEAD = 8, GONE = 255, SLACK = 1024 };
 /* Of a record's size: what the bounds of key and text allow, and some numbers. */
 enum { RECORD_MAX = HK_VERIFY_ADDRESS_MAX + HK_VERIFY_TEXT_MAX + 64 };
 
-char *
-hk_verify_path (const char *address_verify_map)
-{
-    const char *path = strrchr (address_verify_map, ':');
-    path = path == NULL ? address_verify_map : path + 1;
-    return *path == '\0' ? NULL : g_strconcat (path, ".hk", NULL);
-}
-
 static bool
 fail (GError **error, const char *path, int e)
 {
     g_set_error (error, G_IO_ERROR, (int) g_io_error_from_errno (e), "%s: %s", path,
                  g_strerror (e));
     return false;
+}
+
+char *
+hk_verify_path (const char *address_verify_map)
+{
+    const char *path = strrchr (address_verify_map, ':');
+    path = path == NULL ? address_verify_map : path + 1;
+    return *path == '\0' ? NULL : g_strconcat (path, ".hk/answers", NULL);
+}
+
+bool
+hk_verify_prepare (const char *path, int64_t uid, int64_t gid, GError **error)
+{
+    g_autofree char *dir = g_path_get_dirname (path);
+    if (mkdir (dir, 0700) < 0)
+        return errno == EEXIST || fail (error, dir, errno);
+    if (uid < 0)
+        return true;
+    int fd = open (dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    bool ok = fd >= 0 && fchown (fd, (uid_t) uid, (gid_t) gid) == 0;
+    int e = errno;
+    if (fd >= 0)
+        close (fd);
+    return ok || fail (error, dir, e);
 }
 
 /* ---- records

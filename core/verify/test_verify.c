@@ -116,8 +116,8 @@ test_keys (void)
     g_autofree char *proxied = hk_verify_path ("proxy:lmdb:/x/y");
     g_assert_cmpstr (key, ==, "Joe@example.org");
     g_assert_cmpstr (local, ==, "Postmaster");
-    g_assert_cmpstr (path, ==, "/var/lib/hikyaku/verify_cache.hk");
-    g_assert_cmpstr (proxied, ==, "/x/y.hk");
+    g_assert_cmpstr (path, ==, "/var/lib/hikyaku/verify_cache.hk/answers");
+    g_assert_cmpstr (proxied, ==, "/x/y.hk/answers");
     g_assert_null (hk_verify_path (""));
 }
 

@@ -71,8 +71,11 @@ bool hk_verify_rewrite_end (HkVerifyRewrite *self, GError **error);
 /* ---- reading the file of a cache that another process has open; NULL, or a message */
 typedef void (*HkVerifyEntryFn) (const char *key, const HkVerifyEntry *entry, void *data);
 bool hk_verify_file_read (const char *path, HkVerifyEntryFn fn, void *data, GError **error);
-/* The file of address_verify_map: "btree:/x" is "/x.hk"; NULL: none (empty). */
+/* The file of address_verify_map: "btree:/x" is "/x.hk/answers"; NULL: none (empty). */
 char *hk_verify_path (const char *address_verify_map);
+/* Make the directory of PATH, for UID and GID (-1: as it comes).  It has to be there before
+ * the cache is opened, by somebody who may make it. */
+bool hk_verify_prepare (const char *path, int64_t uid, int64_t gid, GError **error);
 const char *hk_verify_status_name (int32_t status); /* "deliverable", … */
 
 #endif

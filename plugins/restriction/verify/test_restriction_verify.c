@@ -1,7 +1,19 @@
 /* test_restriction_verify.c: every answer about an address, and what becomes of it. */
-#include "../test_words.h"
+#include "harness.h"
+
+#include <string.h>
 
 extern const HkPlugin HK_PLUGIN_SYMBOL (restriction_verify);
+
+static HkAnswer
+ask (HkHarness *h, const char *word)
+{
+    void *instance = hk_harness_open (h, HK_KIND_RESTRICTION, word, "");
+    g_assert_nonnull (instance);
+    HkAnswer answer = hk_harness_check (h, instance);
+    hk_harness_close (h, instance);
+    return answer;
+}
 
 static HkHarness *
 harness (void)
@@ -78,7 +90,7 @@ check_row (const Side *side, const Row *row)
         hk_harness_set (h, parameter, row->value);
     }
     hk_harness_prop (h, side->prop, row->address);
-    g_assert_cmpint (test_ask (h, side->word), ==, row->verdict);
+    g_assert_cmpint (ask (h, side->word), ==, row->verdict);
     if (row->text != NULL) {
         g_autofree char *text =
             g_strdup_printf ("<%s>: %s rejected: %s", row->address, side->class, row->text);
@@ -102,7 +114,7 @@ test_waits (void)
 {
     HkHarness *h = harness ();
     hk_harness_prop (h, HK_PROP_RECIPIENT, "yes@x.test");
-    test_ask (h, "reject_unverified_recipient");
+    ask (h, "reject_unverified_recipient");
     g_assert_cmpint (hk_harness_verify_wait (h), ==, 6000000);
     hk_harness_free (h);
 }

@@ -397,6 +397,55 @@ static const Dialogue dialogues[] = {
      NULL},
 };
 
+/* Address probes, and lmtp_address_verify_target. */
+typedef struct {
+    Dialogue dialogue;
+    const char *target;
+} ProbeDialogue;
+
+static const ProbeDialogue probes[] = {
+    {{"probe",
+      {"220 hi\r\n",
+       FULL,
+       "250 ok\r\n",
+       {"250 2.1.5 here\r\n", "550 5.1.1 no\r\n"},
+       "",
+       {""}},
+      "",
+      {{HK_STATUS_SENT, "2.1.5", "250 2.1.5 here"},
+       {HK_STATUS_BOUNCED, "5.1.1",
+        "host @ said: 550 5.1.1 no (in reply to RCPT TO command)"}},
+      "MAIL FROM:<s@x>\nRCPT TO:<r0@x>\nRCPT TO:<r1@x>\n"},
+     "rcpt"},
+    {{"probe up to DATA",
+      {"220 hi\r\n",
+       FULL,
+       "250 ok\r\n",
+       {"250 ok\r\n", "550 5.1.1 no\r\n"},
+       "354 go\r\n",
+       {NULL}},
+      "",
+      {{HK_STATUS_SENT, "2.0.0", "354 go"},
+       {HK_STATUS_BOUNCED, "5.1.1",
+        "host @ said: 550 5.1.1 no (in reply to RCPT TO command)"}},
+      "MAIL FROM:<s@x>\nRCPT TO:<r0@x>\nRCPT TO:<r1@x>\nDATA\n"},
+     "data"},
+    {{"probe refused at DATA",
+      {"220 hi\r\n",
+       PLAIN,
+       "250 ok\r\n",
+       {"250 ok\r\n", "250 ok\r\n"},
+       "550 5.7.1 nobody\r\n",
+       {""}},
+      "",
+      {{HK_STATUS_BOUNCED, "5.7.1",
+        "host @ said: 550 5.7.1 nobody (in reply to DATA command)"},
+       {HK_STATUS_BOUNCED, "5.7.1",
+        "host @ said: 550 5.7.1 nobody (in reply to DATA command)"}},
+      NULL},
+     "data"},
+};
+
 static HkHarness *
 new_host (const char *path, const char *content)
 {
@@ -432,16 +481,21 @@ expect_results (HkHarness *h, const Dialogue *d, const char *path)
 }
 
 static void
-test_dialogue (gconstpointer data)
+play (const Dialogue *d, const char *target)
 {
-    const Dialogue *d = data;
     Server server = {.says = d->server};
     server_start (&server);
     HkHarness *h = new_host (server.path, d->content);
+    if (target != NULL) {
+        hk_harness_prop_int (h, HK_PROP_PROBE, 1);
+        hk_harness_set (h, "lmtp_address_verify_target", target);
+    }
     void *t = hk_harness_open (h, HK_KIND_TRANSPORT, "lmtp", "");
     g_assert_nonnull (t);
     g_assert_cmpint (hk_harness_deliver (h, t, 5000), ==, HK_OK);
     expect_results (h, d, server.path);
+    if (g_strcmp0 (target, "rcpt") == 0)
+        g_assert_null (strstr (server.heard->str, "DATA"));
     hk_harness_close (h, t);
     if (d->heard != NULL) {
         /* The server hears QUIT only when the instance is closed. */
@@ -450,6 +504,19 @@ test_dialogue (gconstpointer data)
     }
     hk_harness_free (h);
     server_stop (&server);
+}
+
+static void
+test_dialogue (gconstpointer data)
+{
+    play (data, NULL);
+}
+
+static void
+test_probe (gconstpointer data)
+{
+    const ProbeDialogue *probe = data;
+    play (&probe->dialogue, probe->target);
 }
 
 static const Script friendly = {"220 hi\r\n", FULL,
@@ -654,6 +721,10 @@ main (int argc, char **argv)
     for (size_t i = 0; i < G_N_ELEMENTS (dialogues); i++) {
         g_autofree char *path = g_strdup_printf ("/smtp/dialogue/%s", dialogues[i].name);
         g_test_add_data_func (path, &dialogues[i], test_dialogue);
+    }
+    for (size_t i = 0; i < G_N_ELEMENTS (probes); i++) {
+        g_autofree char *path = g_strdup_printf ("/smtp/%s", probes[i].dialogue.name);
+        g_test_add_data_func (path, &probes[i], test_probe);
     }
     return g_test_run ();
 }

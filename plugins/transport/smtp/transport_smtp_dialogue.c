@@ -536,8 +536,10 @@ take_probe (SmtpConnection *self)
         if (delivery->recipients[i].state == SMTP_ACCEPTED)
             transport_smtp_delivery_result (delivery, i, HK_STATUS_SENT, "2.0.0", said, said,
                                             0);
-    self->must_close = true;
-    over (self);
+    delivery->connection = NULL;
+    self->delivery = NULL;
+    transport_smtp_connection_close (self); /* QUIT would be content */
+    transport_smtp_delivery_transaction_over (delivery);
 }
 
 static void

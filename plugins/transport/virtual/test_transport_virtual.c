@@ -355,6 +355,25 @@ test_binary (void)
     world_clear (&m);
 }
 
+/* Nothing is written, and nothing is made for it. */
+static void
+test_probe (void)
+{
+    static const struct {
+        const char *mailbox, *text;
+    } cases[] = {{"u/", "delivers to maildir"}, {"u", "delivers to mailbox"}};
+    for (size_t i = 0; i < G_N_ELEMENTS (cases); i++) {
+        World w = {0};
+        HkResult result;
+        world_init (&w, cases[i].mailbox, "");
+        hk_harness_prop_int (w.h, HK_PROP_PROBE, 1);
+        deliver (&w, &result);
+        expect (&result, HK_STATUS_SENT, "2.0.0", cases[i].text);
+        g_assert_null (only_file (w.dir));
+        world_clear (&w);
+    }
+}
+
 int
 main (int argc, char **argv)
 {
@@ -368,6 +387,7 @@ main (int argc, char **argv)
     g_test_add_func ("/virtual/not-ours", test_not_ours);
     g_test_add_func ("/virtual/users", test_users);
     g_test_add_func ("/virtual/unknown", test_unknown);
+    g_test_add_func ("/virtual/probe", test_probe);
     g_test_add_func ("/virtual/lock-words", test_lock_words);
     g_test_add_func ("/virtual/binary", test_binary);
     return g_test_run ();
