@@ -25,6 +25,7 @@ int hk_cli_multi (int argc, char **argv);
 int hk_cli_plugin (int argc, char **argv);
 int hk_cli_queue (int argc, char **argv);
 int hk_cli_sendmail (int argc, char **argv);
+int hk_cli_verify (int argc, char **argv);
 int hk_cli_stats (int argc, char **argv);
 int hk_cli_super (int argc, char **argv);
 

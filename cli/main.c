@@ -40,6 +40,7 @@ static const Verb verbs[] = {
     { "multi", "postmulti", hk_cli_multi, "manage several mail systems on one machine" },
     { "plugin", NULL, hk_cli_plugin, "list, check, enable and disable plugins" },
     { "stats", NULL, hk_cli_stats, "show the counters" },
+    { "verify", NULL, hk_cli_verify, "show what address verification knows" },
     { "sendmail", "sendmail", hk_cli_sendmail, "submit a message" },
     { "man-params", NULL, hk_cli_man, NULL },
 };

@@ -7,7 +7,7 @@ hikyaku_SOURCES = cli/main.c cli/cli.h cli/alias.c cli/cat.c cli/check.c cli/che
 	cli/message_keys.h cli/multi.c cli/multi.h cli/multi_destroy.c cli/multi_edit.c \
 	cli/plugin.c cli/progress.c cli/progress.h cli/queue.c cli/queue.h cli/sendmail.c \
 	cli/stats.c cli/super.c cli/tables.c \
-	cli/tables.h cli/tables_ask.c
+	cli/tables.h cli/tables_ask.c cli/verify.c
 hikyaku_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
 hikyaku_LDADD = libhkrole.la $(HK_FLOOR6_LIBS)
 

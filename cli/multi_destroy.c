@@ -125,7 +125,7 @@ hk_multi_remove_files (const HkMulti *self, const HkMultiInstance *one)
     static const char *const of_queue[] = {
         "lane",    "free",     "incoming", "journal", "deferred", "hold", "active",
         "corrupt", "maildrop", "private",  "public",  "pid",      NULL};
-    static const char *const of_data[] = {"stats", "master.lock", "smtpd_rates",
+    static const char *const of_data[] = {"stats", "master.lock", "smtpd_rates", "verify_cache.hk",
                                           "postscreen_cache.hk", NULL};
     static const char *const of_config[] = {"main.cf", "master.cf", "conf.d", NULL};
     remove_known (self, one->data_dir, of_data);

@@ -5,7 +5,7 @@ import re
 
 # Words that are not there yet.
 NOT_YET = set("""
- reject_unverified_sender reject_unverified_recipient XVERP """.split())
+ XVERP """.split())
 
 
 class Known:
