@@ -1,5 +1,5 @@
 # doc/module.mk: guides and manual pages; the page of parameters comes from the tables.
-dist_doc_DATA += doc/README.md doc/abuse.md doc/admin.md doc/formats-maildrop.md doc/formats.md \
+dist_doc_DATA += doc/README.md doc/abuse.md doc/admin.md doc/extensions.md doc/formats-maildrop.md doc/formats.md \
 	doc/packaging.md doc/plugin-authors.md doc/tls.md doc/tour.md
 dist_pluginsnippet_DATA = conf.d/README.md
 EXTRA_DIST += doc/news doc/man/hikyaku.5.head doc/man/hikyaku.5.tail

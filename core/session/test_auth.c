@@ -655,6 +655,7 @@ main (int argc, char **argv)
     hk_conf_register (hk_base_params);
     hk_conf_register (hk_host_params);
     hk_conf_register (hk_session_params);
+    hk_conf_register (hk_esmtp_params);
     hk_conf_register (hk_auth_params);
     g_test_add_func ("/auth/base64", test_base64);
     g_test_add_func ("/auth/argument", test_argument);

@@ -255,6 +255,7 @@ main (int argc, char **argv)
     hk_conf_register (hk_base_params);
     hk_conf_register (hk_session_params);
     hk_conf_register (hk_guard_params);
+    hk_conf_register (hk_esmtp_params);
     g_test_add_func ("/guard/proxy", test_proxy);
     g_test_add_func ("/guard/proxy-drain", test_proxy_drain);
     g_test_add_func ("/guard/connections", test_connections);

@@ -623,6 +623,7 @@ main (int argc, char **argv)
     g_test_init (&argc, &argv, NULL);
     hk_conf_register (hk_base_params);
     hk_conf_register (hk_session_params);
+    hk_conf_register (hk_esmtp_params);
     hk_conf_register (hk_auth_params);
     g_test_add_func ("/session/message", test_message);
     for (size_t i = 0; i < G_N_ELEMENTS (talks); i++) {

@@ -49,6 +49,7 @@ prepare (void)
     hk_conf_register (hk_base_params);
     hk_conf_register (hk_host_params);
     hk_conf_register (hk_session_params);
+    hk_conf_register (hk_esmtp_params);
     hk_conf_register (hk_auth_params);
     loop = hk_loop_new (NULL);
     hk_fakes_init (loop);

@@ -63,6 +63,11 @@ static HkDialogue *dialogues[N_DIALOGUES];
 #define PATIENT                                                                            \
     "smtpd_error_sleep_time = 0\nsmtpd_hard_error_limit = 30000\n"                         \
     "smtpd_forbid_unauth_pipelining = no\nsmtpd_forbidden_commands =\n"
+#define EXTENSIONS                                                                         \
+    "smtpd_futurerelease_enable = yes\nsmtpd_deliverby_enable = yes\n"                     \
+    "smtpd_mt_priority_enable = yes\nsmtpd_requiretls_enable = yes\n"                      \
+    "smtpd_binarymime_enable = yes\nsmtpd_authorized_verp_clients = 0.0.0.0/0 [::]/0\n"    \
+    "smtpd_mt_priority_clients = 192.0.2.0/24\n"
 #define AUTH                                                                               \
     "smtpd_sasl_auth_enable = yes\nsmtpd_sasl_type = played\n"                             \
     "broken_sasl_auth_clients = yes\nsmtpd_sasl_authenticated_header = yes\n"
@@ -74,7 +79,7 @@ static const char *const configs[N_DIALOGUES] = {
                         "smtpd_client_auth_rate_limit = 10\n",
     COMMON PATIENT AUTH "smtpd_upstream_proxy_protocol = haproxy\n"
                         "smtpd_authorized_xclient_hosts = 0.0.0.0/0 [::]/0\n"
-                        "smtpd_client_message_rate_limit = 4\n"
+                        EXTENSIONS "smtpd_client_message_rate_limit = 4\n"
                         "smtpd_rate_limits = { client messages 3/1h hold } { sender 2/1h }\n",
     COMMON PATIENT "smtpd_recipient_limit = 3\nline_length_limit = 600\n"
                    "message_size_limit = 500\nsmtpd_forbid_bare_newline = reject\n"
@@ -119,6 +124,7 @@ prepare (void)
     hk_conf_register (hk_host_params);
     hk_conf_register (hk_session_params);
     hk_conf_register (hk_guard_params);
+    hk_conf_register (hk_esmtp_params);
     hk_conf_register (hk_auth_params);
     played_init ();
     hk_fakes_init (&played);

@@ -66,7 +66,10 @@ static void
 prepare (void)
 {
     static const char *const configs[] = {
-        "smtpd_error_sleep_time = 0\nmyhostname = mx.example\nsmtpd_recipient_limit = 3\n",
+        "smtpd_error_sleep_time = 0\nmyhostname = mx.example\nsmtpd_recipient_limit = 3\n"
+        "smtpd_futurerelease_enable = yes\nsmtpd_deliverby_enable = yes\n"
+        "smtpd_mt_priority_enable = yes\nsmtpd_requiretls_enable = yes\n"
+        "smtpd_binarymime_enable = yes\n",
         "smtpd_error_sleep_time = 0\nmyhostname = mx.example\nline_length_limit = 600\n"
         "smtpd_forbid_unauth_pipelining = no\nmessage_size_limit = 500\n"
         "smtpd_forbid_bare_newline = reject\nsmtpd_hard_error_limit = 30000\n"
