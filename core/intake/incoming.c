@@ -144,6 +144,13 @@ hk_incoming_set_sender (HkIncoming *self, HkSpan sender)
     copy_span (self, &self->envelope.sender);
 }
 
+void
+hk_incoming_set_verp (HkIncoming *self, HkSpan delimiters)
+{
+    self->envelope.verp = delimiters;
+    copy_span (self, &self->envelope.verp);
+}
+
 static void
 copy_envelope (HkIncoming *self, const HkEnvelope *from)
 {

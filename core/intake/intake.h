@@ -60,6 +60,7 @@ uint64_t hk_incoming_size (const HkIncoming *self);
 void hk_incoming_set_actions (HkIncoming *self, const HkEnvelope *envelope);
 /* ENVELOPE_IS_LATE: the sender. */
 void hk_incoming_set_sender (HkIncoming *self, HkSpan sender);
+void hk_incoming_set_verp (HkIncoming *self, HkSpan delimiters);
 
 /* How it ended: code 250: durable at WHERE. */
 typedef struct HkIntakeOutcome {

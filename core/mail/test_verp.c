@@ -47,11 +47,42 @@ test_sender (void)
     }
 }
 
+static void
+test_qmqp (void)
+{
+    static const struct {
+        const char *address, *sender, *delimiters; /* NULL: no VERP */
+    } cases[] = {
+        {"list-@your.domain-@[]", "list@your.domain", "-="},
+        {"list+@d-@[]", "list@d", "+="},
+        {"ab@d-@[]", "a@d", "b="}, /* the filter has the last word */
+        {"list-@your.domain", NULL, NULL},
+        {"-@d-@[]", NULL, NULL},
+        {"list-@-@[]", NULL, NULL},
+        {"list--@[]", NULL, NULL},
+        {"-@[]", NULL, NULL},
+        {"", NULL, NULL},
+    };
+    for (size_t i = 0; i < G_N_ELEMENTS (cases); i++) {
+        g_autoptr (GString) sender = g_string_new (NULL);
+        char delimiters[3] = "";
+        g_test_message ("%s", cases[i].address);
+        g_assert_cmpint (
+            hk_verp_from_qmqp (hk_span_text (cases[i].address), sender, delimiters), ==,
+            cases[i].sender != NULL);
+        if (cases[i].sender == NULL)
+            continue;
+        g_assert_cmpstr (sender->str, ==, cases[i].sender);
+        g_assert_cmpstr (delimiters, ==, cases[i].delimiters);
+    }
+}
+
 int
 main (int argc, char **argv)
 {
     g_test_init (&argc, &argv, NULL);
     g_test_add_func ("/verp/parse", test_parse);
     g_test_add_func ("/verp/sender", test_sender);
+    g_test_add_func ("/verp/qmqp", test_qmqp);
     return g_test_run ();
 }

@@ -11,4 +11,8 @@ bool hk_verp_parse (HkSpan text, const char *allowed, char out[3]);
 void hk_verp_append_sender (GString *out, HkSpan sender, HkSpan recipient,
                             const char delimiters[2]);
 
+/* QMQP's way to ask for it: "list-@here-@[]" → sender "list@here", delimiters "-=".  False: it
+ * does not ask. */
+bool hk_verp_from_qmqp (HkSpan address, GString *out_sender, char out_delimiters[3]);
+
 #endif

@@ -4,6 +4,7 @@
 
 #include "mail/address.h"
 #include "mail/header.h"
+#include "mail/verp.h"
 
 /* ---- the message
  * ----------------------------------------------------------------------------- */
@@ -116,6 +117,29 @@ refuse (HkQmqp *self, const char *text)
     return false;
 }
 
+/* VERP_README: "list-@here-@[]". */
+static bool
+take_sender (HkQmqp *self, HkSpan address)
+{
+    HkEnvelope *e = &self->tx.envelope;
+    const char *allowed = hk_settings_get (self->service->view, "verp_delimiter_filter");
+    g_autoptr (GString) sender = g_string_new (NULL);
+    char delimiters[3], valid[3];
+    if (!hk_verp_from_qmqp (address, sender, delimiters)) {
+        e->sender = quoted (self, address);
+        return true;
+    }
+    if (!hk_verp_parse (hk_span_text (delimiters), allowed, valid)) {
+        g_autofree char *text = g_strdup_printf (
+            "Invalid VERP delimiters: \"%s\". Need two characters from \"%s\"", delimiters,
+            allowed);
+        return refuse (self, text);
+    }
+    e->sender = quoted (self, hk_span_string (sender));
+    e->verp = hk_arena_copy (self->arena, hk_span_text (valid));
+    return true;
+}
+
 static bool
 on_address (HkQmqpPart part, HkSpan address, void *data)
 {
@@ -131,11 +155,10 @@ on_address (HkQmqpPart part, HkSpan address, void *data)
     if (e->n_recipients >= HK_QMQP_MAX_RECIPIENTS ||
         self->address_bytes > HK_QMQP_MAX_ADDRESSES)
         return refuse (self, "Error: too many recipients");
-    HkRecipient recipient = {.address = quoted (self, address)};
     if (part == HK_QMQP_SENDER)
-        e->sender = recipient.address;
-    else
-        hk_transaction_add (&self->tx, &recipient);
+        return take_sender (self, address);
+    HkRecipient recipient = {.address = quoted (self, address)};
+    hk_transaction_add (&self->tx, &recipient);
     return true;
 }
 
@@ -184,6 +207,7 @@ end_of_package (HkQmqp *self)
     }
     hk_content_end (&self->content, put, self);
     hk_incoming_set_sender (self->incoming, self->tx.envelope.sender);
+    hk_incoming_set_verp (self->incoming, self->tx.envelope.verp);
     hk_incoming_set_actions (self->incoming, &self->tx.envelope);
     self->phase = HK_QMQP_PHASE_STORE;
     hk_incoming_finish (self->incoming, stored, self);
