@@ -149,6 +149,27 @@ hk_arena_reset (HkArena *self)
     self->last = self->first;
 }
 
+HkArenaMark
+hk_arena_mark (const HkArena *self)
+{
+    return (HkArenaMark){self->last, self->last->used};
+}
+
+bool
+hk_arena_is_at (const HkArena *self, HkArenaMark mark)
+{
+    return self->last == mark.block && self->last->used == mark.used;
+}
+
+void
+hk_arena_rewind (HkArena *self, HkArenaMark mark)
+{
+    self->last = mark.block;
+    free_blocks (self->last->next);
+    self->last->next = NULL;
+    self->last->used = mark.used;
+}
+
 size_t
 hk_arena_used (const HkArena *self)
 {

@@ -106,6 +106,14 @@ void *hk_arena_alloc (HkArena *self, size_t size); /* 16-byte aligned, not zeroe
 HkSpan hk_arena_copy (HkArena *self, HkSpan s);    /* the copy is NUL-ended as well */
 void hk_arena_reset (HkArena *self);               /* keeps the first block */
 size_t hk_arena_used (const HkArena *self);
+/* Where the next piece goes; rewinding there gives back what was taken since. */
+typedef struct {
+    void *block;
+    size_t used;
+} HkArenaMark;
+HkArenaMark hk_arena_mark (const HkArena *self);
+bool hk_arena_is_at (const HkArena *self, HkArenaMark mark);
+void hk_arena_rewind (HkArena *self, HkArenaMark mark);
 void hk_arena_free (HkArena *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (HkArena, hk_arena_free)
 

@@ -174,6 +174,16 @@ test_arena (void)
     for (int i = 0; i < 100; i++)
         memset (hk_arena_alloc (arena, 100), 0xee, 100);
     g_assert_true (hk_span_is (a, "first"));
+    HkArenaMark mark = hk_arena_mark (arena);
+    size_t used = hk_arena_used (arena);
+    g_assert_true (hk_arena_is_at (arena, mark));
+    for (int i = 0; i < 100; i++)
+        memset (hk_arena_alloc (arena, 100), 0xee, 100);
+    g_assert_false (hk_arena_is_at (arena, mark));
+    hk_arena_rewind (arena, mark);
+    g_assert_cmpuint (hk_arena_used (arena), ==, used);
+    hk_arena_copy (arena, HK_SPAN ("again"));
+    g_assert_true (hk_span_is (a, "first"));
     hk_arena_reset (arena);
     g_assert_cmpuint (hk_arena_used (arena), ==, 0);
 }

@@ -293,7 +293,10 @@ spill (HkIncoming *self)
     }
     if (!ok)
         fail_store (self, error);
-    g_byte_array_set_size (self->content, 0);
+    /* What was written needs no memory for as long as the rest takes. */
+    g_array_set_size (self->pieces, 0);
+    g_byte_array_unref (self->content);
+    self->content = g_byte_array_sized_new (FIRST_CONTENT);
 }
 
 static void

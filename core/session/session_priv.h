@@ -128,6 +128,7 @@ typedef struct HkTransaction {
     HkIncoming *incoming;
     HkContent content;
     HkRcptOptions asked;    /* the recipient that is being checked */
+    HkArenaMark before_asked, after_asked; /* what it takes of the arena */
     uint64_t content_bytes; /* as sent by the client */
     unsigned overshoot;
     bool is_chunked, is_discarded, is_failed, is_finishing;

@@ -136,14 +136,27 @@ hk_transaction_add (HkTransaction *tx, const HkRecipient *recipient)
     e->recipients[e->n_recipients++] = *recipient;
 }
 
+/* A recipient that was refused takes no memory: a client may name any number of them.  Unless
+ * the checks left something behind it. */
+static void
+forget_asked (HkTransaction *tx)
+{
+    if (hk_arena_is_at (tx->arena, tx->after_asked))
+        hk_arena_rewind (tx->arena, tx->before_asked);
+    tx->asked = (HkRcptOptions){0};
+}
+
 static void
 rcpt_checked (HkSession *self, HkVerdict *verdict)
 {
     HkTransaction *tx = self->tx;
     HkRcptOptions asked = tx->asked;
     if (!hk_session_verdict (self, HK_STAGE_RCPT, asked.recipient, verdict) ||
-        hk_guard_rules_refuse (self, HK_STAGE_RCPT, asked.recipient))
+        hk_guard_rules_refuse (self, HK_STAGE_RCPT, asked.recipient)) {
+        if (self->tx != NULL)
+            forget_asked (tx);
         return;
+    }
     HkRecipient recipient = {
         .address = hk_arena_copy (tx->arena, asked.recipient),
         .orcpt = asked.orcpt,
@@ -204,16 +217,21 @@ hk_session_rcpt (HkSession *self, HkSpan argument)
     }
     if (hk_guard_refuses_recipient (self) || is_over_limit (self))
         return;
-    if (!hk_rcpt_parse (argument, syntax_of (self), self->tx->arena, &self->tx->asked,
-                        &refusal)) {
+    HkTransaction *tx = self->tx;
+    tx->before_asked = hk_arena_mark (tx->arena);
+    if (!hk_rcpt_parse (argument, syntax_of (self), tx->arena, &tx->asked, &refusal)) {
+        hk_arena_rewind (tx->arena, tx->before_asked);
         refuse_syntax (self, HK_STAGE_RCPT, &refusal);
         return;
     }
-    if (hk_screen_refuses_recipient (self, self->tx->asked.recipient))
+    if (hk_screen_refuses_recipient (self, tx->asked.recipient)) {
+        hk_arena_rewind (tx->arena, tx->before_asked);
         return;
+    }
     if (take_probe_sender (self))
         return;
     /* The check may outlive the line. */
-    self->tx->asked.recipient = hk_arena_copy (self->tx->arena, self->tx->asked.recipient);
-    hk_session_check (self, HK_STAGE_RCPT, self->tx->asked.recipient, rcpt_checked);
+    tx->asked.recipient = hk_arena_copy (tx->arena, tx->asked.recipient);
+    tx->after_asked = hk_arena_mark (tx->arena);
+    hk_session_check (self, HK_STAGE_RCPT, tx->asked.recipient, rcpt_checked);
 }
