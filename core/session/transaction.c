@@ -198,6 +198,7 @@ take_probe_sender (HkSession *self)
     if (!hk_access_is_probe_sender (self->dialogue->access, asked->recipient, now_s, base))
         return false;
     asked->recipient = hk_arena_copy (self->tx->arena, hk_span_string (base));
+    self->tx->after_asked = hk_arena_mark (self->tx->arena);
     hk_verdict_reset (&sessions->verdict);
     rcpt_checked (self, &sessions->verdict);
     return true;
