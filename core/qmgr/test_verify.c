@@ -49,7 +49,7 @@ asker_new (Rig *rig)
     Asker *self = g_new0 (Asker, 1);
     self->rig = rig;
     self->said = g_string_new (NULL);
-    hk_server_new (rig->q, fds[0], false, false);
+    hk_server_new (rig->q, fds[0], false);
     self->channel = hk_channel_new (rig->loop, fds[1], &fns, self);
     return self;
 }
