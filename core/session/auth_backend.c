@@ -33,6 +33,11 @@ op_prop (HkCall *call, uint32_t id, HkSpan *out)
         return give (task->server_address, out);
     case HK_PROP_TLS_VERSION:
         return give (task->tls_version, out);
+    case HK_PROP_TLS_BINDING_TYPE:
+        return give (task->binding_type, out);
+    case HK_PROP_TLS_BINDING:
+        *out = hk_span (task->binding, task->binding_size);
+        return task->binding_type != NULL ? HK_FOUND : HK_ABSENT;
     case HK_PROP_SASL_OPTIONS:
         return give (service->options[*task->tls_version != '\0'], out);
     case HK_PROP_SASL_SERVICE:
@@ -305,6 +310,9 @@ task_new (HkSession *session, HkAuthThen then)
     g_strlcpy (task->client_address, session->client_address, sizeof task->client_address);
     g_strlcpy (task->server_address, session->server_address, sizeof task->server_address);
     g_snprintf (task->tls_version, sizeof task->tls_version, "%.*s", HK_SPAN_ARG (tls));
+    if (tls.size > 0)
+        task->binding_type =
+            hk_tls_binding (session->tls, task->binding, &task->binding_size);
     task->client_port = session->client_port;
     task->server_port = session->server_port;
     return task;
@@ -400,8 +408,11 @@ learn_mechanisms (HkAuthService *self)
     for (int i = 0; i < 2; i++) {
         HkAuthTask task = {.service = self};
         hk_call_init (&task.call, &ops, &task);
-        if (i == 1)
+        if (i == 1) {
             g_strlcpy (task.tls_version, "TLS", sizeof task.tls_version);
+            task.binding_type = "tls-exporter";
+            task.binding_size = 32;
+        }
         HkAnswer answer = hk_call_answer (&task.call, self->instance, run_blocking (&task));
         if (answer == HK_FOUND && task.call.value != NULL)
             self->known[i] =

@@ -47,6 +47,9 @@ struct HkAuthTask {
     /* What the session tells, kept for a worker. */
     char client_address[64], server_address[64], tls_version[16];
     unsigned client_port, server_port;
+    const char *binding_type; /* NULL: no channel binding */
+    uint8_t binding[HK_TLS_BINDING_MAX];
+    size_t binding_size;
 };
 
 struct HkAuth {

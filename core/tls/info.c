@@ -10,6 +10,22 @@
 
 enum { MAX_CN = 255, MAX_DIGEST = 64 };
 
+const char *
+hk_tls_binding (const HkTls *self, uint8_t out[HK_TLS_BINDING_MAX], size_t *out_size)
+{
+    bool is_13 = gnutls_protocol_get_version (self->session) == GNUTLS_TLS1_3;
+    gnutls_datum_t data = {NULL, 0};
+    if ((!is_13 && !gnutls_session_ext_master_secret_status (self->session)) ||
+        gnutls_session_channel_binding (
+            self->session, is_13 ? GNUTLS_CB_TLS_EXPORTER : GNUTLS_CB_TLS_UNIQUE, &data) < 0)
+        return NULL;
+    bool fits = data.size > 0 && data.size <= HK_TLS_BINDING_MAX;
+    if (fits)
+        memcpy (out, data.data, *out_size = data.size);
+    gnutls_free (data.data);
+    return !fits ? NULL : is_13 ? "tls-exporter" : "tls-unique";
+}
+
 const HkTlsInfo *
 hk_tls_info (const HkTls *self)
 {

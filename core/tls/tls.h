@@ -124,6 +124,12 @@ typedef struct {
     const char *fingerprint, *key_fingerprint;
 } HkTlsInfo;
 const HkTlsInfo *hk_tls_info (const HkTls *self);
+/* What ties an authentication to this connection: "tls-exporter" (RFC 9266) with TLSv1.3,
+ * "tls-unique" (RFC 5929) before, where the extended master secret (RFC 7627) makes it safe.
+ * NULL: there is none. */
+enum { HK_TLS_BINDING_MAX = 64 };
+const char *hk_tls_binding (const HkTls *self, uint8_t out[HK_TLS_BINDING_MAX],
+                            size_t *out_size);
 /* "TLSv1.3 with cipher TLS_AES_256_GCM_SHA384 (256/256 bits)", and the details, "\n
  * key-exchange X25519 server-signature …", apart, each line with LF and a blank before it;
  * DETAILS is empty before TLSv1.3. */

@@ -10,7 +10,7 @@
  *   0.3  address verification: verify_start, verify_end, HK_VERIFY_*, HK_PROP_VERIFY_WAIT_US;
  *        HK_PROP_PROBE and HK_TRANSPORT_PROBES (transport class version 2)
  *        HK_PROP_DELIVER_BY_US, _DELIVER_BY_MODE, _MT_PRIORITY, _REQUIRE_TLS, _TLS_OPTIONAL;
- *        HK_PROP_ENCODING "binary"; HK_RESULT_BY_RELAYED
+ *        HK_PROP_ENCODING "binary"; HK_RESULT_BY_RELAYED; HK_PROP_TLS_BINDING, _TYPE
  *   0.2  restriction: the asynchronous form (check_start, check_finish, check_cancel) and
  *        prepare; close may be NULL; dns_session; HK_PENDING, HK_NESTED; HK_PROP_INSTANCE,
  *        HK_PROP_ONLY_RECIPIENT, HK_PROP_SENDER_STANDARD, HK_PROP_RECIPIENT_STANDARD
@@ -263,6 +263,8 @@ enum {
     HK_PROP_TLS_ISSUER = 66,         /* ... of its issuer */
     HK_PROP_TLS_FINGERPRINT = 67,    /* "AA:BB:…", by smtpd_tls_fingerprint_digest */
     HK_PROP_TLS_KEY_FINGERPRINT = 68, /* ... of the public key in it */
+    HK_PROP_TLS_BINDING_TYPE = 69, /* sasl: "tls-exporter" (RFC 9266), "tls-unique" (RFC 5929) */
+    HK_PROP_TLS_BINDING = 70,      /* ... its bytes: what ties SASL to this TLS session */
     HK_PROP_SASL_OPTIONS = 80,        /* sasl: words of smtpd_sasl_security_options, or of
                                        * smtpd_sasl_tls_security_options when encrypted */
     HK_PROP_SASL_SERVICE = 81,        /* sasl: smtpd_sasl_service */

@@ -15,7 +15,8 @@ extern "C" {
 /* `base.name` is the value of smtpd_sasl_type / smtp_sasl_type; the argument of `open`
  * (conf_argument) is the value of smtpd_sasl_path / smtp_sasl_path.  What holds for the
  * session is asked of the call: HK_PROP_SASL_OPTIONS, _SERVICE, _REALM, _HOST,
- * HK_PROP_TLS_VERSION, the addresses of both ends.
+ * HK_PROP_TLS_VERSION, the addresses of both ends, and for channel binding HK_PROP_TLS_BINDING
+ * with its _TYPE (while mechanisms are asked for, any bytes stand for it).
  *
  * An exchange is a fresh object for each AUTH.  `step`: HK_FOUND authenticated (host->answer:
  * the user name), HK_OK go on (host->answer: the challenge, not base64), HK_ABSENT wrong

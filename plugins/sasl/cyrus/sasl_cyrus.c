@@ -196,9 +196,36 @@ endpoint (const Cyrus *self, HkCall *call, uint32_t address_id, uint32_t port_id
     return g_strdup_printf ("%s;%d", address, (int) port);
 }
 
-/* HK_OK, or the reason is in the call. */
+/* What ties the exchange to the TLS session around it; the library keeps the pointer. */
+typedef struct {
+    sasl_channel_binding_t binding;
+    char *type;
+    unsigned char *data;
+} Binding;
+
+static void
+binding_set (Binding *self, const HkHost *host, HkCall *call, sasl_conn_t *conn)
+{
+    HkSpan data = sasl_cyrus_prop (host, call, HK_PROP_TLS_BINDING);
+    self->type = sasl_cyrus_prop_dup (host, call, HK_PROP_TLS_BINDING_TYPE);
+    if (self->type == NULL || data.size == 0)
+        return;
+    self->data = g_memdup2 (data.data, data.size);
+    self->binding = (sasl_channel_binding_t){
+        .name = self->type, .len = (unsigned long) data.size, .data = self->data};
+    sasl_setprop (conn, SASL_CHANNEL_BINDING, &self->binding);
+}
+
+static void
+binding_clear (Binding *self)
+{
+    g_free (self->type);
+    g_free (self->data);
+}
+
+/* HK_OK, or the reason is in the call.  BINDING lasts as long as the connection. */
 static HkAnswer
-connection_new (Cyrus *self, HkCall *call, sasl_conn_t **out)
+connection_new (Cyrus *self, HkCall *call, Binding *binding, sasl_conn_t **out)
 {
     g_autofree char *service = sasl_cyrus_prop_dup (self->host, call, HK_PROP_SASL_SERVICE);
     g_autofree char *name = sasl_cyrus_prop_dup (self->host, call, HK_PROP_SASL_HOST);
@@ -211,8 +238,10 @@ connection_new (Cyrus *self, HkCall *call, sasl_conn_t **out)
                                   remote, self->callbacks, 0, out);
     if (status != SASL_OK)
         return self->host->later (call, "%s", sasl_errstring (status, NULL, NULL));
-    if (sasl_cyrus_secure (self->host, call, *out))
+    if (sasl_cyrus_secure (self->host, call, *out)) {
+        binding_set (binding, self->host, call, *out);
         return HK_OK;
+    }
     sasl_dispose (out);
     return HK_BROKEN;
 }
@@ -224,7 +253,8 @@ cyrus_mechanisms (void *instance, HkCall *call)
     sasl_conn_t *conn = NULL;
     const char *list = NULL;
     unsigned size = 0;
-    HkAnswer answer = connection_new (self, call, &conn);
+    Binding binding = {.type = NULL};
+    HkAnswer answer = connection_new (self, call, &binding, &conn);
     if (answer != HK_OK)
         return answer;
     int status = sasl_listmech (conn, NULL, "", " ", "", &list, &size, NULL);
@@ -234,12 +264,14 @@ cyrus_mechanisms (void *instance, HkCall *call)
     else if (status != SASL_NOMECH)
         answer = self->host->later (call, "%s", sasl_errdetail (conn));
     sasl_dispose (&conn);
+    binding_clear (&binding);
     return answer;
 }
 
 typedef struct {
     Cyrus *owner;
     sasl_conn_t *conn;
+    Binding binding;
     char *mechanism;
     bool has_started;
 } Exchange;
@@ -247,13 +279,13 @@ typedef struct {
 static HkAnswer
 cyrus_server_begin (void *instance, HkCall *call, HkSpan mechanism, void **out_exchange)
 {
-    sasl_conn_t *conn = NULL;
-    HkAnswer answer = connection_new (instance, call, &conn);
-    if (answer != HK_OK)
-        return answer;
     Exchange *self = g_new0 (Exchange, 1);
+    HkAnswer answer = connection_new (instance, call, &self->binding, &self->conn);
+    if (answer != HK_OK) {
+        g_free (self);
+        return answer;
+    }
     self->owner = instance;
-    self->conn = conn;
     self->mechanism = g_strndup ((const char *) mechanism.data, mechanism.size);
     *out_exchange = self;
     return HK_OK;
@@ -331,6 +363,7 @@ cyrus_server_end (void *exchange)
 {
     Exchange *self = exchange;
     sasl_dispose (&self->conn);
+    binding_clear (&self->binding);
     g_free (self->mechanism);
     g_free (self);
 }
