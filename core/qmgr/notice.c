@@ -218,6 +218,7 @@ append_notice (Active *self, HkQueueId id, const char *sender, HkSpan to, GStrin
         envelope.flags |= HK_ENVELOPE_BODY_8BIT;
     /* RFC 8689 5: what must not be read on its way must not be read on its way back. */
     envelope.flags |= self->envelope->flags & HK_ENVELOPE_REQUIRE_TLS;
+    envelope.priority = self->envelope->priority; /* as urgent as what it is about */
     Notice *notice = g_new (Notice, 1);
     *notice = (Notice){self, id, text};
     self->n_notices++;
