@@ -131,7 +131,7 @@ take_sender (HkQmqp *self, HkSpan address)
     }
     if (!hk_verp_parse (hk_span_text (delimiters), allowed, valid)) {
         g_autofree char *text = g_strdup_printf (
-            "Invalid VERP delimiters: \"%s\". Need two characters from \"%s\"", delimiters,
+            "Error: Invalid VERP delimiters: \"%s\". Need two characters from \"%s\"", delimiters,
             allowed);
         return refuse (self, text);
     }
