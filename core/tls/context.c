@@ -368,6 +368,7 @@ hk_tls_context_unref (HkTlsContext *self)
     hk_tls_credentials_unref (self->credentials);
     if (self->priority != NULL)
         gnutls_priority_deinit (self->priority);
+    gnutls_memset (&self->ticket_key, 0, sizeof self->ticket_key);
     g_ptr_array_unref (self->material.files);
     g_array_unref (self->material.pairs);
     g_array_unref (self->material.chains);

@@ -124,14 +124,12 @@ static void
 enable_tickets (HkTls *self)
 {
     HkTlsContext *c = self->context;
-    uint8_t key[HK_TLS_TICKET_KEY];
-    gnutls_datum_t datum = {key, sizeof key};
     gnutls_db_set_cache_expiration (self->session, (int) c->lifetime_s);
     if (c->tickets == NULL)
         return;
-    hk_tls_tickets_key (c->tickets, c->service, key);
+    const uint8_t *key = hk_tls_tickets_key (c->tickets, c->service, &c->ticket_key);
+    gnutls_datum_t datum = {(unsigned char *) key, HK_TLS_TICKET_KEY};
     gnutls_session_ticket_enable_server (self->session, &datum);
-    gnutls_memset (key, 0, sizeof key);
 }
 
 static void

@@ -90,24 +90,44 @@ now_s (void)
     return g_get_real_time () / G_USEC_PER_SEC;
 }
 
-void
-hk_tls_tickets_key (HkTlsTickets *self, const char *service, uint8_t out[HK_TLS_TICKET_KEY])
+static bool
+is_fresh (int64_t made_s, int64_t now)
 {
-    uint8_t master[MASTER_SIZE];
-    int64_t now = now_s ();
+    return made_s != 0 && now - made_s < LIFE_S && made_s <= now + LIFE_S;
+}
+
+/* The master, new when it is old; when it was made. */
+static int64_t
+master_key (HkTlsTickets *self, int64_t now, uint8_t out[MASTER_SIZE])
+{
     g_mutex_lock (&self->lock);
     set_lock (self, F_WRLCK);
     Shared *s = self->shared;
-    if (s->made_s == 0 || now - s->made_s >= LIFE_S || s->made_s > now + LIFE_S) {
+    if (!is_fresh (s->made_s, now)) {
         if (gnutls_rnd (GNUTLS_RND_KEY, s->key, sizeof s->key) < 0)
             g_error ("the random number generator does not work");
-        s->made_s = now;
+        __atomic_store_n (&s->made_s, now, __ATOMIC_RELEASE);
     }
-    memcpy (master, s->key, sizeof master);
+    memcpy (out, s->key, MASTER_SIZE);
+    int64_t made_s = s->made_s;
     set_lock (self, F_UNLCK);
     g_mutex_unlock (&self->lock);
+    return made_s;
+}
+
+const uint8_t *
+hk_tls_tickets_key (HkTlsTickets *self, const char *service, HkTlsTicketKey *kept)
+{
+    uint8_t master[MASTER_SIZE];
+    int64_t now = now_s ();
+    /* The key of a day is new when its time is: nobody is locked out for one that is known. */
+    if (kept->made_s != 0 && is_fresh (kept->made_s, now) &&
+        __atomic_load_n (&self->shared->made_s, __ATOMIC_ACQUIRE) == kept->made_s)
+        return kept->key;
+    kept->made_s = master_key (self, now, master);
     if (gnutls_hmac_fast (GNUTLS_MAC_SHA512, master, sizeof master, service,
-                          strlen (service), out) < 0)
+                          strlen (service), kept->key) < 0)
         g_error ("HMAC-SHA512 does not work");
     gnutls_memset (master, 0, sizeof master);
+    return kept->key;
 }

@@ -107,9 +107,14 @@ HkTlsCredentials *hk_tls_credentials_from_pem (const HkTlsMaterial *material, Hk
 
 /* ---- tickets.c */
 enum { HK_TLS_TICKET_KEY = 64 };
-/* The key of SERVICE as of now. */
-void hk_tls_tickets_key (HkTlsTickets *self, const char *service,
-                         uint8_t out[HK_TLS_TICKET_KEY]);
+/* One service's key, kept as long as the one it was made of is in use; zero: none yet. */
+typedef struct {
+    int64_t made_s;
+    uint8_t key[HK_TLS_TICKET_KEY];
+} HkTlsTicketKey;
+/* The key of SERVICE as of now, in KEPT, which is of that service alone. */
+const uint8_t *hk_tls_tickets_key (HkTlsTickets *self, const char *service,
+                                   HkTlsTicketKey *kept);
 
 /* ---- context.c */
 struct HkTlsContext {
@@ -123,6 +128,7 @@ struct HkTlsContext {
     GPtrArray *alpn;  /* char *; empty: any */
     HkTlsTickets *tickets;
     gnutls_digest_algorithm_t digest;
+    HkTlsTicketKey ticket_key;
     unsigned lifetime_s; /* of tickets */
 };
 
