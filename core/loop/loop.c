@@ -7,12 +7,14 @@
 #include <gio/gio.h>
 #include <pthread.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
 enum { MAX_EVENTS = 512 };
+#define WAKE UINT64_MAX /* in the place of slot and generation */
 
 /* The watches that epoll knows, by slot; an event carries slot and generation, so that one
  * for a watch that a callback of the same batch detached is recognised and dropped. */
@@ -45,6 +47,9 @@ struct HkLoop {
     GSource *source;
     gpointer epoll_tag;
     int epoll_fd;
+    int wake_fd;                           /* GLib's own, which epoll knows; -1: not yet */
+    struct epoll_event events[MAX_EVENTS]; /* what poll found, for the dispatch */
+    int n_events;                          /* -1: nobody asked */
     const HkClock *clock;
     int64_t now_us;
     Slot *slots;
@@ -196,10 +201,53 @@ dispatch_event (HkLoop *self, const struct epoll_event *ev)
 static void
 dispatch_descriptors (HkLoop *self)
 {
-    struct epoll_event events[MAX_EVENTS];
-    int n = epoll_wait (self->epoll_fd, events, MAX_EVENTS, 0);
+    struct epoll_event events[MAX_EVENTS]; /* a callback may turn the loop */
+    int n = self->n_events;
+    self->n_events = -1;
+    if (n < 0)
+        n = epoll_wait (self->epoll_fd, events, MAX_EVENTS, 0);
+    else
+        memcpy (events, self->events, (size_t) n * sizeof *events);
     for (int i = 0; i < n; i++)
         dispatch_event (self, &events[i]);
+}
+
+/* ---- waiting
+ *
+ * GLib would wait for two descriptors, its own and epoll's, and the dispatch would ask epoll
+ * once more.  Here epoll waits for both, and one system call does it all. */
+
+static __thread HkLoop *turning; /* GPollFunc has no user data */
+
+static bool
+learn_wake_fd (HkLoop *self, int fd)
+{
+    struct epoll_event ev = { .events = EPOLLIN, .data.u64 = WAKE };
+    if (self->wake_fd != fd && epoll_ctl (self->epoll_fd, EPOLL_CTL_ADD, fd, &ev) == 0)
+        self->wake_fd = fd;
+    return self->wake_fd == fd;
+}
+
+static gint
+wait_once (GPollFD *fds, guint n_fds, gint timeout_ms)
+{
+    HkLoop *self = turning;
+    guint own = n_fds == 2 && self != NULL && fds[0].fd == self->epoll_fd ? 0 : 1;
+    if (self == NULL || n_fds != 2 || fds[own].fd != self->epoll_fd
+        || !learn_wake_fd (self, fds[!own].fd))
+        return g_poll (fds, n_fds, timeout_ms);
+    int n = epoll_wait (self->epoll_fd, self->events, MAX_EVENTS, timeout_ms), n_own = 0;
+    fds[own].revents = fds[!own].revents = 0;
+    for (int i = 0; i < n; i++) {
+        if (self->events[i].data.u64 == WAKE)
+            fds[!own].revents = G_IO_IN;
+        else
+            self->events[n_own++] = self->events[i];
+    }
+    self->n_events = n < 0 ? -1 : n_own;
+    if (n_own > 0)
+        fds[own].revents = G_IO_IN;
+    return n < 0 ? n : (n_own > 0) + (fds[!own].revents != 0);
 }
 
 /* ---- turn end ---- */
@@ -376,13 +424,14 @@ hk_loop_new (GError **error)
     self->hooks_end = &self->hooks;
     self->posts_end = &self->posts;
     self->signals = g_array_new (FALSE, FALSE, sizeof (SignalFn));
-    self->signal_fd = -1;
+    self->signal_fd = self->wake_fd = self->n_events = -1;
     sigemptyset (&self->signal_set);
     pthread_mutex_init (&self->post_lock, NULL);
     hk_timers_init (&self->timers);
     self->epoll_fd = epoll_create1 (EPOLL_CLOEXEC);
     self->post_fd = eventfd (0, EFD_CLOEXEC | EFD_NONBLOCK);
     self->context = g_main_context_new ();
+    g_main_context_set_poll_func (self->context, wait_once);
     self->main = g_main_loop_new (self->context, FALSE);
     self->source = g_source_new (&source_funcs, sizeof (LoopSource));
     ((LoopSource *) self->source)->loop = self;
@@ -435,8 +484,11 @@ hk_loop_free (HkLoop *self)
 void
 hk_loop_run (HkLoop *self)
 {
+    HkLoop *outer = turning;
     g_main_context_push_thread_default (self->context);
+    turning = self;
     g_main_loop_run (self->main);
+    turning = outer;
     g_main_context_pop_thread_default (self->context);
 }
 
@@ -449,5 +501,8 @@ hk_loop_quit (HkLoop *self)
 void
 hk_loop_turn (HkLoop *self, bool may_wait)
 {
+    HkLoop *outer = turning;
+    turning = self;
     g_main_context_iteration (self->context, may_wait);
+    turning = outer;
 }

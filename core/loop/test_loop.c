@@ -3,6 +3,7 @@
 
 #include "loop/loop.h"
 
+#include <glib-unix.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/socket.h>
@@ -264,6 +265,58 @@ test_idle (void)
     hk_loop_free (loop);
 }
 
+static gboolean
+quit_loop (gpointer loop)
+{
+    hk_loop_quit (loop);
+    return G_SOURCE_REMOVE;
+}
+
+static gboolean
+quit_on_byte (gint fd, GIOCondition condition, gpointer loop)
+{
+    char byte;
+    (void) condition;
+    g_assert_cmpint (read (fd, &byte, 1), ==, 1);
+    hk_loop_quit (loop);
+    return G_SOURCE_CONTINUE;
+}
+
+static gpointer
+wake_from_outside (gpointer loop)
+{
+    g_main_context_invoke (hk_loop_context (loop), quit_loop, loop);
+    return NULL;
+}
+
+/* A loop that waits for nothing of its own wakes up for what GLib has: a source attached by
+ * another thread, twice; and a descriptor that GLib watches itself. */
+static void
+test_woken_by_glib (void)
+{
+    HkLoop *loop = new_loop ();
+    int fds[2];
+    for (int i = 0; i < 2; i++) {
+        GThread *thread = g_thread_new ("outside", wake_from_outside, loop);
+        hk_loop_run (loop);
+        g_thread_join (thread);
+    }
+    g_assert_cmpint (pipe (fds), ==, 0);
+    GSource *source = g_unix_fd_source_new (fds[0], G_IO_IN);
+    g_source_set_callback (source, G_SOURCE_FUNC (quit_on_byte), loop, NULL);
+    g_source_attach (source, hk_loop_context (loop));
+    g_assert_cmpint (write (fds[1], "x", 1), ==, 1);
+    hk_loop_run (loop);
+    g_source_destroy (source);
+    g_source_unref (source);
+    GThread *thread = g_thread_new ("outside", wake_from_outside, loop);
+    hk_loop_run (loop);
+    g_thread_join (thread);
+    close (fds[0]);
+    close (fds[1]);
+    hk_loop_free (loop);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -272,6 +325,7 @@ main (int argc, char **argv)
     g_test_add_func ("/loop/detach-in-turn", test_detach_in_turn);
     g_test_add_func ("/loop/timers", test_timers);
     g_test_add_func ("/loop/idle", test_idle);
+    g_test_add_func ("/loop/woken-by-glib", test_woken_by_glib);
     g_test_add_func ("/loop/workers", test_workers);
     g_test_add_func ("/loop/workers-freed-early", test_workers_freed_early);
     return g_test_run ();
